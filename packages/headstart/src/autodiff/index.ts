@@ -1,0 +1,2 @@
+export * from "./differentiate.js";
+export * from "./rule.js";

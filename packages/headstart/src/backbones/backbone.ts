@@ -1,0 +1,193 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import { HeadstartError } from "../errors.js";
+import {
+  cut,
+  elementCount,
+  findFeatures,
+  type Graph,
+  GraphBuilder,
+  inferShapes,
+  OPSET,
+  readModel,
+  upgrade,
+} from "../onnx/index.js";
+import { type BackboneDescription, descriptionSchema } from "./description.js";
+import { externalReader } from "./external.js";
+import type { Preprocessing } from "./preprocessing.js";
+
+/** The backbones that have names: each is a package that holds its weights. */
+export const BACKBONES: Readonly<Record<string, string>> = {
+  "efficientnet-lite0": "@headstart/efficientnet-lite0",
+};
+
+/** The backbone that is used where none is named. */
+export const DEFAULT_BACKBONE = "efficientnet-lite0";
+
+/** A pretrained network, cut at its features. */
+export interface Backbone {
+  readonly name: string;
+  /** Path of the ONNX file. */
+  readonly file: string;
+  /** SHA-256 of the ONNX file, in hexadecimal. */
+  readonly digest: string;
+  /** From `image`, float [N, 3, H, W] as preprocessing makes it, to `features`, float [N, D]. */
+  readonly graph: Graph;
+  /** D, the number of features. */
+  readonly features: number;
+  /** Why the features were found where they were, in a sentence. */
+  readonly reason: string;
+  /** Number of the whole network's weights, its last layer included. */
+  readonly parameters: number;
+  readonly preprocessing: Preprocessing;
+  /** Side of the square photos it was trained on, in pixels. */
+  readonly imageSize: number;
+  readonly minimumImageSize: number;
+  readonly licence: string;
+  readonly source: string;
+  /** ImageNet top-1 accuracy in percent, as published. */
+  readonly top1: number | undefined;
+}
+
+/**
+ * Reads a backbone.
+ *
+ * @param choice - a name from {@link BACKBONES}, or the path of an `.onnx` file that has its description beside it
+ * @throws HeadstartError `INVALID_OPTION` for a name that does not exist, `NOT_FOUND` for a file that does not, `INVALID_MODEL` for a
+ *   file that is no image classifier or whose description is wrong
+ */
+export async function loadBackbone(choice: string = DEFAULT_BACKBONE): Promise<Backbone> {
+  const { description, file } = await findBackbone(choice);
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw new HeadstartError("NOT_FOUND", `There is no backbone file ${file}.`, "", { cause: error });
+  });
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  if (description.sha256 !== undefined && description.sha256 !== digest)
+    throw new HeadstartError(
+      "INVALID_MODEL",
+      `${file} is not the file that its description vouches for: its SHA-256 differs.`,
+      "Install or copy it again.",
+    );
+  const whole = upgrade(readModel(bytes, { external: externalReader(file) }), OPSET);
+  const { features, reason } = findFeatures(whole);
+  const graph = inferShapes(withImageInput(cut(whole, features), file));
+  const count = graph.outputs[0]?.shape?.[1] ?? graph.values.get("features")?.shape?.[1];
+  if (typeof count !== "number")
+    throw new HeadstartError("INVALID_MODEL", `The number of features of ${file} is not fixed.`);
+  const { name, preprocessing, imageSize, minimumImageSize, licence, source, top1 } = description;
+  const parameters = [...whole.initializers.values()]
+    .filter(({ type }) => type.startsWith("float"))
+    .reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  return {
+    name,
+    file,
+    digest,
+    graph,
+    features: count,
+    reason,
+    parameters,
+    preprocessing,
+    imageSize,
+    minimumImageSize,
+    licence,
+    source,
+    top1,
+  };
+}
+
+/**
+ * Refuses an image size that a backbone does not take.
+ *
+ * @throws HeadstartError `INVALID_OPTION` with the sizes that it does take
+ */
+export function checkImageSize(backbone: Backbone, imageSize: number): void {
+  const fixed = backbone.graph.inputs[0]?.shape?.[2];
+  if (typeof fixed === "number" && fixed !== imageSize)
+    throw new HeadstartError(
+      "INVALID_OPTION",
+      `The backbone ${backbone.name} takes photos of ${fixed} pixels only, not ${imageSize}.`,
+      `Use --stages EPOCHS@${fixed}.`,
+    );
+  if (imageSize < backbone.minimumImageSize || imageSize > 2048)
+    throw new HeadstartError(
+      "INVALID_OPTION",
+      `The backbone ${backbone.name} takes image sizes from ${backbone.minimumImageSize} to 2048, not ${imageSize}.`,
+      `It was trained at ${backbone.imageSize}.`,
+    );
+}
+
+/** Where a backbone is, without reading its weights; errors as {@link loadBackbone}. */
+export async function findBackbone(
+  choice: string,
+): Promise<{ readonly description: BackboneDescription; readonly file: string }> {
+  const path = Object.hasOwn(BACKBONES, choice) ? packagePath(choice) : descriptionPath(choice);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new HeadstartError(
+      "NOT_FOUND",
+      `There is no description ${path} of the backbone ${choice}.`,
+      "It says how photos are prepared, as JSON: name, file, imageSize, preprocessing { channels, mean, std }. See docs/backbones.md.",
+      { cause: error },
+    );
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new HeadstartError("INVALID_MODEL", `${path} is not JSON.`, "", { cause: error });
+  }
+  const parsed = descriptionSchema.safeParse(json);
+  if (!parsed.success)
+    throw new HeadstartError("INVALID_MODEL", `${path} is wrong: ${z.prettifyError(parsed.error)}`);
+  return { description: parsed.data, file: join(dirname(path), parsed.data.file) };
+}
+
+function packagePath(name: string): string {
+  const id = `${BACKBONES[name]}/backbone.json`;
+  try {
+    return createRequire(import.meta.url).resolve(id);
+  } catch (error) {
+    throw new HeadstartError(
+      "NOT_FOUND",
+      `The package ${BACKBONES[name]} is not installed.`,
+      `Run: npm install ${BACKBONES[name]}`,
+      { cause: error },
+    );
+  }
+}
+
+function descriptionPath(choice: string): string {
+  if (choice.endsWith(".onnx")) return resolve(choice.replace(/\.onnx$/, ".json"));
+  throw new HeadstartError(
+    "INVALID_OPTION",
+    `There is no backbone ${choice}.`,
+    `Backbones are ${Object.keys(BACKBONES).join(", ")}, or the path of an .onnx file.`,
+  );
+}
+
+/** The same graph with its one input called `image`; a batch of any number of photos. */
+function withImageInput(graph: Graph, file: string): Graph {
+  const [input, ...others] = graph.inputs;
+  if (input === undefined || others.length > 0 || input.type !== "float32" || input.shape?.length !== 4)
+    throw new HeadstartError(
+      "INVALID_MODEL",
+      `${file} does not take one float image [N, 3, H, W]: its inputs are ${graph.inputs.map(({ name, type, shape }) => `${name} ${type} [${shape}]`).join(", ") || "none"}.`,
+    );
+  if (input.name === "image") return graph;
+  const builder = new GraphBuilder(graph.name);
+  const image = builder.input("image", "float32", ["N", ...input.shape.slice(1)]);
+  const outputs = builder.include(graph, { [input.name]: image });
+  for (const output of graph.outputs)
+    builder.output(
+      output.name,
+      "float32",
+      output.shape ?? ["N", "?"],
+      outputs.get(output.name) ?? output.name,
+    );
+  return builder.build();
+}

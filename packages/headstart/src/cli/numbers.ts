@@ -1,0 +1,33 @@
+import { InvalidArgumentError } from "commander";
+
+/** A parser for a whole number in a range, for commander: anything else is wrong usage. */
+export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^-?\d+$/.test(text) && value >= least && value <= most) return value;
+    const range =
+      most === Number.MAX_SAFE_INTEGER
+        ? least === -Number.MAX_SAFE_INTEGER
+          ? ""
+          : ` of at least ${least}`
+        : ` from ${least} to ${most}`;
+    throw new InvalidArgumentError(`It must be a whole number${range}.`);
+  };
+}
+
+/** A number above 0, such as `0.001` or `1e-3`, for commander. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (/^\d*\.?\d+(e[+-]?\d+)?$/i.test(text) && value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("It must be a number above 0, such as 0.001.");
+}
+
+/** Three shares, such as `70/15/15`, for commander. */
+export function shares(text: string): readonly [number, number, number] {
+  const match = /^(\d+(?:\.\d+)?)\/(\d+(?:\.\d+)?)\/(\d+(?:\.\d+)?)$/.exec(text);
+  const [train = 0, validation = 0, test = 0] = match?.slice(1).map(Number) ?? [];
+  if (match && train > 0) return [train, validation, test];
+  throw new InvalidArgumentError(
+    "It must be three numbers for train, validation and test, the first above 0, such as 70/15/15.",
+  );
+}

@@ -1,0 +1,143 @@
+import type { Command } from "commander";
+import type { ListedPhoto } from "../data/index.js";
+import { HeadstartError } from "../errors.js";
+import type { Classifier, Prediction } from "../model/index.js";
+import { example } from "./context.js";
+import { withInterrupt } from "./interrupt.js";
+import { wholeNumber } from "./numbers.js";
+import { deviceOption, jsonOption, type RuntimeChoices, runtimeChoices, threadsOption } from "./options.js";
+import {
+  CsvPrinter,
+  GridPrinter,
+  JsonPrinter,
+  LinePrinter,
+  type PredictionPrinter,
+} from "./prediction-text.js";
+import type { Terminal } from "./terminal.js";
+import { printable } from "./text.js";
+
+interface PredictArguments extends RuntimeChoices {
+  readonly top: number;
+  readonly grid?: string;
+  readonly json?: boolean;
+  readonly csv?: boolean;
+}
+
+/** `headstart predict`. */
+export function addPredict(program: Command, terminal: Terminal): void {
+  program
+    .command("predict")
+    .summary("say what is on photos")
+    .description("Says what is on photos.")
+    .argument("<model>", "a run's folder, or a model.onnx")
+    .argument("<photos...>", "photos, and folders that are searched for photos")
+    .option("--top <n>", "how many classes to print for each photo", wholeNumber(1), 5)
+    .option("--grid <file>", "draw the photos with their predictions into a PNG")
+    .addOption(jsonOption().conflicts("csv"))
+    .option("--csv", "print photo,rank,class,probability")
+    .addOption(threadsOption())
+    .addOption(deviceOption())
+    .addHelpText("after", example("headstart predict runs/1 my.jpg holiday --top 3 --grid grid.png"))
+    .action((model: string, photos: string[], options: PredictArguments) =>
+      withInterrupt(terminal, (signal) => predict(terminal, signal, model, photos, options)),
+    );
+}
+
+async function predict(
+  terminal: Terminal,
+  signal: AbortSignal,
+  model: string,
+  paths: readonly string[],
+  { top, grid, json, csv, ...runtime }: PredictArguments,
+): Promise<void> {
+  const [{ Classifier }, { listPhotos }] = await Promise.all([
+    import("../model/index.js"),
+    import("../data/index.js"),
+  ]);
+  const { photos, skipped } = await listPhotos(paths, { signal });
+  const classifier = await Classifier.load(model, runtimeChoices(runtime));
+  try {
+    const printers: PredictionPrinter[] = [
+      json
+        ? new JsonPrinter(terminal)
+        : csv
+          ? await CsvPrinter.open(terminal)
+          : await LinePrinter.open(terminal, classifier.classes, photos),
+      ...(grid === undefined
+        ? []
+        : [await GridPrinter.open(terminal, classifier.classes, grid, json !== true && csv !== true)]),
+    ];
+    const skip = (name: string, reason: string) => {
+      if (!json) terminal.warn(printable(`${name} is skipped: ${reason}`));
+      for (const printer of printers) printer.skip(name, reason);
+    };
+    for (const { name, reason } of skipped) skip(name, reason);
+    let predicted = 0;
+    for await (const { photo, answer } of answers(classifier, photos, top, signal)) {
+      if ("reason" in answer) skip(photo.name, answer.reason);
+      else {
+        predicted++;
+        for (const printer of printers) printer.add(photo, answer.classes);
+      }
+    }
+    for (const printer of printers) await printer.close();
+    if (predicted > 0) return;
+    if (json) terminal.exitCode = 1;
+    else throw noneDecoded(photos.length + skipped.length);
+  } finally {
+    await classifier.close();
+  }
+}
+
+/** A photo with what the classifier says about it, or why it could not be decoded. */
+interface Answered {
+  readonly photo: ListedPhoto;
+  readonly answer: { readonly classes: readonly Prediction[] } | { readonly reason: string };
+}
+
+/** A single photo takes the short way; many are decoded while the network works. */
+async function* answers(
+  classifier: Classifier,
+  photos: readonly ListedPhoto[],
+  top: number,
+  signal: AbortSignal,
+): AsyncGenerator<Answered> {
+  const [only] = photos;
+  if (only !== undefined && photos.length === 1) {
+    yield { photo: only, answer: await answerOne(classifier, only, top) };
+    return;
+  }
+  const paths = photos.map(({ path }) => path);
+  for await (const answer of classifier.classify(paths, { signal })) {
+    const photo = photos[answer.index];
+    if (photo === undefined) continue;
+    yield {
+      photo,
+      answer: "reason" in answer ? answer : { classes: classifier.ranked(answer.probabilities, top) },
+    };
+  }
+  if (signal.aborted) throw new HeadstartError("INTERRUPTED", "interrupted");
+}
+
+async function answerOne(
+  classifier: Classifier,
+  { path }: ListedPhoto,
+  top: number,
+): Promise<Answered["answer"]> {
+  try {
+    return { classes: await classifier.predict(path, { top }) };
+  } catch (error) {
+    if (error instanceof HeadstartError && error.code === "INVALID_PHOTO") return { reason: error.message };
+    throw error;
+  }
+}
+
+function noneDecoded(files: number): HeadstartError {
+  return files === 0
+    ? new HeadstartError("NOT_FOUND", "There are no photos.", "Give photos, or folders that hold some.")
+    : new HeadstartError(
+        "INVALID_PHOTO",
+        files === 1 ? "The photo could not be used." : `None of the ${files} files could be used.`,
+        "JPEG, PNG, WebP, GIF, TIFF and AVIF files can be read.",
+      );
+}

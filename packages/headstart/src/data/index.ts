@@ -1,0 +1,14 @@
+export * from "./augmentation.js";
+export * from "./batches.js";
+export { type CacheContents, type CacheKind, cacheContents, clearCache } from "./cache.js";
+export * from "./decode.js";
+export * from "./features.js";
+export type { InspectOptions } from "./inspect.js";
+export * from "./loader.js";
+export { compareNames, count, displayName, displayNames } from "./names.js";
+export * from "./photo.js";
+export * from "./photos-cache.js";
+export * from "./resize.js";
+export * from "./scan.js";
+export type { FeatureRow } from "./segment.js";
+export { DEFAULT_FRACTIONS, type Fractions, splitOf } from "./split.js";

@@ -1,0 +1,140 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { HeadstartError } from "../errors.js";
+import { withHandle, writeAtomically } from "../files.js";
+import { float32, floats, uint8 } from "../onnx/tensor.js";
+import {
+  readSafetensors,
+  readSafetensorsHeader,
+  safetensorsHeaderBytes,
+  writeSafetensors,
+} from "../safetensors.js";
+
+/** How the names of segment files end. */
+export const SEGMENT_SUFFIX = ".safetensors";
+
+const FORMAT = "headstart-features-1";
+const DIGEST_BYTES = 32;
+
+/** The features of one photo. */
+export interface FeatureRow {
+  /** SHA-256 of the photo's content, in hexadecimal. */
+  readonly digest: string;
+  readonly features: Float32Array;
+  /** Whether the photo was cut off or damaged. */
+  readonly truncated: boolean;
+}
+
+/** What a segment file holds, without the features themselves. */
+export interface Segment {
+  readonly path: string;
+  /** Features of one photo. */
+  readonly length: number;
+  readonly digests: readonly string[];
+  readonly truncated: readonly boolean[];
+}
+
+/**
+ * Writes rows as one new file: whole or not there, under a name that no other process takes.
+ *
+ * @throws HeadstartError `STORAGE` or `NOT_FOUND` as `writeAtomically` does
+ */
+export async function writeSegment(
+  folder: string,
+  rows: readonly FeatureRow[],
+): Promise<Segment & { bytes: number }> {
+  const length = rows[0]?.features.length ?? 0;
+  const features = new Float32Array(rows.length * length);
+  const digests = new Uint8Array(rows.length * DIGEST_BYTES);
+  for (const [i, row] of rows.entries()) {
+    features.set(row.features, i * length);
+    digests.set(Buffer.from(row.digest, "hex"), i * DIGEST_BYTES);
+  }
+  const tensors = new Map([
+    ["features", float32([rows.length, length], features)],
+    ["digests", uint8([rows.length, DIGEST_BYTES], digests)],
+    [
+      "truncated",
+      uint8(
+        [rows.length],
+        rows.map(({ truncated }) => Number(truncated)),
+      ),
+    ],
+  ]);
+  let checksum = 0;
+  for (const name of ["features", "digests", "truncated"])
+    checksum = crc32(tensors.get(name)?.data ?? "", checksum);
+  const file = writeSafetensors(tensors, { format: FORMAT, crc32: String(checksum) });
+  const path = join(folder, `${Date.now().toString(36)}-${randomBytes(8).toString("hex")}${SEGMENT_SUFFIX}`);
+  await writeAtomically(path, file);
+  return {
+    path,
+    length,
+    digests: rows.map(({ digest }) => digest),
+    truncated: rows.map(({ truncated }) => truncated),
+    bytes: file.byteLength,
+  };
+}
+
+/**
+ * Reads which photos a segment holds, without reading the features.
+ *
+ * @throws HeadstartError `INVALID_RUN` if the file is damaged or no segment; the system's error if it cannot be read
+ */
+export async function readSegment(path: string): Promise<Segment> {
+  return withHandle(path, "r", async (handle) => {
+    const { size } = await handle.stat();
+    const read = async (start: number, end: number): Promise<Buffer> => {
+      const buffer = Buffer.alloc(end - start);
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, start);
+      return buffer.subarray(0, bytesRead);
+    };
+    const headerBytes = safetensorsHeaderBytes(await read(0, Math.min(8, size)), size);
+    const { tensors, metadata } = readSafetensorsHeader(await read(0, headerBytes), size);
+    const [features, digests, truncated] = ["features", "digests", "truncated"].map((name) =>
+      tensors.get(name),
+    );
+    const [rows, length] = features?.dims ?? [];
+    if (
+      metadata.format !== FORMAT ||
+      rows === undefined ||
+      length === undefined ||
+      features?.type !== "float32" ||
+      digests?.type !== "uint8" ||
+      digests.dims.join() !== `${rows},${DIGEST_BYTES}` ||
+      truncated?.type !== "uint8" ||
+      truncated.dims.join() !== `${rows}`
+    )
+      throw noSegment(path);
+    const hex = (await read(digests.start, digests.end)).toString("hex");
+    return {
+      path,
+      length,
+      digests: Array.from({ length: rows }, (_, i) =>
+        hex.slice(i * DIGEST_BYTES * 2, (i + 1) * DIGEST_BYTES * 2),
+      ),
+      truncated: Array.from(await read(truncated.start, truncated.end), (flag) => flag !== 0),
+    };
+  });
+}
+
+/**
+ * Reads the features of a segment, `[digests, length]`, and checks the whole file against its checksum.
+ *
+ * @throws HeadstartError `INVALID_RUN` if the file is damaged; the system's error if it cannot be read
+ */
+export async function readSegmentFeatures({ path }: Segment): Promise<Float32Array<ArrayBuffer>> {
+  const { tensors, metadata } = readSafetensors(new Uint8Array(await readFile(path)));
+  let checksum = 0;
+  for (const name of ["features", "digests", "truncated"])
+    checksum = crc32(tensors.get(name)?.data ?? "", checksum);
+  const features = tensors.get("features");
+  if (!features || metadata.crc32 !== String(checksum)) throw noSegment(path);
+  return floats(features);
+}
+
+function noSegment(path: string): HeadstartError {
+  return new HeadstartError("INVALID_RUN", `${path} is not a sound segment of the feature store.`);
+}

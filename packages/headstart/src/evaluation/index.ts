@@ -1,0 +1,3 @@
+export * from "./metrics.js";
+export * from "./ranking.js";
+export * from "./wilson.js";

@@ -1,0 +1,237 @@
+import { readFile } from "node:fs/promises";
+import { decodeBatches, decodePhoto, PhotoLoader } from "../data/index.js";
+import { HeadstartError } from "../errors.js";
+import { topClasses } from "../evaluation/index.js";
+import { storageError } from "../files.js";
+import { floats, type Graph, readModel } from "../onnx/index.js";
+import { Runtime, type RuntimeOptions, type Session } from "../runtime/index.js";
+import { type Provenance, readProvenance } from "./provenance.js";
+
+/** One class and how probable it is. */
+export interface Prediction {
+  readonly className: string;
+  /** From 0 to 1; all classes together make 1. */
+  readonly probability: number;
+}
+
+/** Decoded pixels: RGB, rows from the top, three bytes a pixel. */
+export interface RawPixels {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A photo: its path, the content of its file, or decoded pixels. */
+export type PhotoInput = string | Uint8Array | Blob | RawPixels;
+
+/** What {@link Classifier.classify} says about one of many photos. */
+export type Answer =
+  | { readonly index: number; readonly probabilities: Float32Array; readonly truncated: boolean }
+  | { readonly index: number; readonly reason: string };
+
+/** Photos that go through the network at once when there are many. */
+const BATCH = 32;
+
+/**
+ * A trained classifier, ready to say what is on photos.
+ *
+ * @example
+ * import { Classifier } from "headstart";
+ * const classifier = await Classifier.load("runs/1");
+ * const [best] = await classifier.predict("dog.jpg");
+ * console.log(best.className, best.probability);
+ */
+export class Classifier {
+  /** Class names, in the order of the model's outputs. */
+  readonly classes: readonly string[];
+  /** Side of the square that photos are resized to, in pixels. */
+  readonly imageSize: number;
+  /** Where the model comes from: backbone, recipe, data, and what was measured. */
+  readonly provenance: Provenance;
+  readonly #runtime: Runtime;
+  readonly #session: Session;
+
+  private constructor(runtime: Runtime, session: Session, provenance: Provenance) {
+    this.classes = provenance.classes;
+    this.imageSize = provenance.imageSize;
+    this.provenance = provenance;
+    this.#runtime = runtime;
+    this.#session = session;
+  }
+
+  /**
+   * Loads a classifier.
+   *
+   * @param path - an `.onnx` file that `train` wrote, or the folder of a run
+   * @param options - device and threads; by default the processor with all its cores
+   * @throws HeadstartError `NOT_FOUND` if there is no such file, `INVALID_MODEL` if it is not a classifier of Headstart's
+   *
+   * @example
+   * import { Classifier } from "headstart";
+   * const classifier = await Classifier.load("runs/1/model.onnx", { threads: 1 });
+   * classifier.imageSize // => 224
+   */
+  static async load(path: string, options: RuntimeOptions = {}): Promise<Classifier> {
+    const { bytes, graph } = await readClassifier(path);
+    const runtime = Runtime.start(options);
+    try {
+      return new Classifier(runtime, await runtime.load(bytes), readProvenance(graph));
+    } catch (error) {
+      await runtime.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Says what is on one photo.
+   *
+   * @param photo - a path; the content of a photo's file as a Buffer, Uint8Array or Blob; or decoded pixels of any size
+   * @param options - `top`: how many classes to return, by default all
+   * @returns classes with their probabilities, the best first
+   * @throws HeadstartError `INVALID_PHOTO` if it is not a photo, `NOT_FOUND` if there is no such file
+   *
+   * @example
+   * import { readFile } from "node:fs/promises";
+   * import { Classifier } from "headstart";
+   * const classifier = await Classifier.load("runs/1");
+   * const predictions = await classifier.predict(await readFile("dog.jpg"), { top: 2 });
+   * predictions.length // => 2
+   */
+  async predict(
+    photo: PhotoInput,
+    options: { readonly top?: number } = {},
+  ): Promise<[Prediction, ...Prediction[]]> {
+    const { top = this.classes.length } = options;
+    if (!Number.isInteger(top) || top < 1)
+      throw new HeadstartError(
+        "INVALID_OPTION",
+        `The number of classes to return must be at least 1, not ${top}.`,
+      );
+    const { data, width, height } = await this.#pixels(photo);
+    const probabilities = await this.#run(data, [1, height, width, 3]);
+    return this.ranked(probabilities, top);
+  }
+
+  /**
+   * Says what is on many photos: they are decoded while the network works, and memory stays the same however many there are.
+   *
+   * @param photos - paths
+   * @param options - `signal`: ends it early
+   * @returns for each photo, in order within what can be decoded, its index and the probability of every class, or the reason why it
+   *   could not be decoded
+   *
+   * @example
+   * import { Classifier } from "headstart";
+   * const classifier = await Classifier.load("runs/1");
+   * for await (const answer of classifier.classify(["dog.jpg"]))
+   *   if ("probabilities" in answer) console.log(classifier.ranked(answer.probabilities, 1));
+   */
+  async *classify(
+    photos: readonly string[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<Answer> {
+    const { resize } = this.provenance;
+    const loader = await PhotoLoader.create(this.#runtime, this.imageSize, resize);
+    const files = photos.map((path) => ({ path }));
+    const batches = decodeBatches(files, {
+      batchSize: BATCH,
+      size: this.imageSize,
+      decode: ({ path }, into) => loader.load(path, into),
+      allocate: (bytes) => this.#runtime.allocate(bytes),
+    });
+    for await (const { pixels, indices, truncated, failed } of batches) {
+      if (options.signal?.aborted) throw new HeadstartError("INTERRUPTED", "Classifying was interrupted.");
+      for (const { index, reason } of failed) yield { index, reason };
+      if (indices.length === 0) continue;
+      const all = await this.#run(pixels, [indices.length, this.imageSize, this.imageSize, 3]);
+      const count = this.classes.length;
+      for (const [row, index] of indices.entries()) {
+        const probabilities = all.subarray(row * count, (row + 1) * count);
+        yield { index, probabilities, truncated: truncated.includes(index) };
+      }
+    }
+    await loader.close();
+  }
+
+  /**
+   * Probabilities as a list, the best first.
+   *
+   * @param probabilities - one for each class
+   * @param top - how many to return; at least one is
+   *
+   * @example
+   * import { Classifier } from "headstart";
+   * const classifier = await Classifier.load("runs/1");
+   * const [best] = classifier.ranked(Float32Array.of(0.25, 0.5, 0.25), 1);
+   * best.probability // => 0.5
+   */
+  ranked(probabilities: Float32Array, top = this.classes.length): [Prediction, ...Prediction[]] {
+    const [first, ...rest] = topClasses(probabilities, top).map((index) => ({
+      className: this.classes[index] ?? "",
+      probability: probabilities[index] ?? 0,
+    }));
+    if (first === undefined)
+      throw new HeadstartError("INVALID_OPTION", "There are no probabilities to rank.");
+    return [first, ...rest];
+  }
+
+  /**
+   * Ends the classifier's thread and frees its memory. A program that just ends need not call it.
+   *
+   * @example
+   * import { Classifier } from "headstart";
+   * const classifier = await Classifier.load("runs/1");
+   * await classifier.close();
+   */
+  async close(): Promise<void> {
+    await this.#runtime.close();
+  }
+
+  /** A photo in the size in which it goes into the model: raw pixels as they are, a file at the image size where decoding resizes. */
+  async #pixels(photo: PhotoInput): Promise<RawPixels> {
+    if (typeof photo === "object" && "width" in photo) {
+      const { data, width, height } = photo;
+      if (data.byteLength !== width * height * 3 || data.byteLength === 0)
+        throw new HeadstartError(
+          "INVALID_PHOTO",
+          `${data.byteLength} bytes are not ${width} x ${height} pixels of three bytes.`,
+        );
+      return photo;
+    }
+    const { imageSize, provenance } = this;
+    const { pixels, width, height } = await decodePhoto(
+      photo,
+      provenance.resize === "bicubic" ? { resize: "bicubic", size: imageSize } : { resize: "none" },
+    );
+    return { data: pixels, width, height };
+  }
+
+  async #run(pixels: Uint8Array, dims: readonly number[]): Promise<Float32Array> {
+    const data = pixels.buffer instanceof ArrayBuffer ? (pixels as Uint8Array<ArrayBuffer>) : pixels.slice();
+    const image = { type: "uint8", dims, data } as const;
+    const { probabilities } = await this.#session.run({ image }, { fetch: ["probabilities"] });
+    return floats(probabilities);
+  }
+}
+
+/**
+ * Reads a classifier's file.
+ *
+ * @param path - an `.onnx` file, or the folder of a run, which holds `model.onnx`
+ * @throws HeadstartError `NOT_FOUND` if there is none, `INVALID_MODEL` if it is damaged
+ */
+export async function readClassifier(
+  path: string,
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly graph: Graph }> {
+  const bytes = await readFile(path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EISDIR") throw storageError(error, path);
+    return await readFile(`${path}/model.onnx`).catch(() => {
+      throw new HeadstartError(
+        "NOT_FOUND",
+        `The run ${path} has no model.onnx.`,
+        "It was interrupted before the end; go on with: headstart train --resume RUN",
+      );
+    });
+  });
+  return { bytes, graph: readModel(bytes) };
+}

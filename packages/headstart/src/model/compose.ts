@@ -1,0 +1,33 @@
+import { type Backbone, composeFront } from "../backbones/index.js";
+import { resizeStage } from "../data/index.js";
+import { type Graph, GraphBuilder, type Tensor } from "../onnx/index.js";
+import { addHead } from "../training/index.js";
+import { type Provenance, provenanceMetadata } from "./provenance.js";
+
+/**
+ * Composes the model that is shipped: one graph from a photo to probabilities.
+ *
+ * Input `image`: uint8 [N, H, W, 3], RGB, any height and width. Outputs `probabilities` and `logits`, float [N, C], and `features`, float [N, D].
+ *
+ * @param backbone - the pretrained network
+ * @param head - `weight` [D, C] and `bias` [C], on the backbone's features
+ * @param provenance - what the metadata says
+ */
+export function composeClassifier(
+  backbone: Backbone,
+  head: { readonly weight: Tensor; readonly bias: Tensor },
+  provenance: Provenance,
+): Graph {
+  const { classes, imageSize, resize } = provenance;
+  const front = composeFront(backbone, resizeStage(imageSize, resize));
+  const b = GraphBuilder.from(front);
+  const weight = b.constant("head.weight", head.weight);
+  const bias = b.constant("head.bias", head.bias);
+  const { logits } = addHead(b, { features: "features", weight, bias });
+  b.clearOutputs();
+  b.output("probabilities", "float32", ["N", classes.length], b.node("Softmax", [logits], { axis: 1 }));
+  b.output("logits", "float32", ["N", classes.length], logits);
+  b.output("features", "float32", ["N", backbone.features]);
+  for (const [key, value] of provenanceMetadata(provenance)) b.metadata(key, value);
+  return b.build();
+}

@@ -1,0 +1,210 @@
+import { stat } from "node:fs/promises";
+import { BACKBONES, type Backbone, loadBackbone } from "../backbones/index.js";
+import {
+  type Dim,
+  elementCount,
+  findFeatures,
+  type Graph,
+  inferShapes,
+  type Node,
+  type Tensor,
+} from "../onnx/index.js";
+import { readClassifier } from "./classifier.js";
+import { readProvenance } from "./provenance.js";
+
+/** One operator of a network. */
+export interface SummaryRow {
+  /** The node's name. */
+  readonly layer: string;
+  /** The operator, such as `Conv`. */
+  readonly op: string;
+  /** Dimensions of what it makes, in ONNX's order (batch, channels, height, width); undefined where they are not known. */
+  readonly outputShape: readonly Dim[] | undefined;
+  /** Number of weights that it has, moving averages of batch normalisation included; weights that an earlier row has too count there. */
+  readonly parameters: number;
+  /** Whether training moves them. */
+  readonly trainable: boolean;
+}
+
+/** What {@link summarise} finds. */
+export interface Summary {
+  readonly kind: "classifier" | "backbone";
+  /** The backbone's name. */
+  readonly backbone: string;
+  /** Side of the square photos, in pixels. */
+  readonly imageSize: number;
+  /** The classes of a classifier; undefined for a backbone. */
+  readonly classes: readonly string[] | undefined;
+  readonly rows: readonly SummaryRow[];
+  /** Parameters of all rows together. */
+  readonly parameters: number;
+  /** Those that training moves: the head's. */
+  readonly trainable: number;
+  /** Those that stay as they are. */
+  readonly frozen: number;
+  readonly features: {
+    /** The tensor's name. */
+    readonly tensor: string;
+    /** How many there are. */
+    readonly count: number;
+    /** Why it was taken for the features, in a sentence. */
+    readonly reason: string;
+  };
+}
+
+/**
+ * Lists the operators of a classifier or of a backbone with output shapes and parameters, as Keras's `model.summary()` does. A backbone is
+ * listed up to its features, which is the part that is used.
+ *
+ * Shapes are those at the image size, for any number of photos `N`. What is computed from constants alone is left out.
+ *
+ * @param path - a run's folder, an `.onnx` file that `train` wrote, a backbone's name, or a backbone's `.onnx` file
+ * @throws HeadstartError `NOT_FOUND`, `INVALID_MODEL`, or `INVALID_OPTION` for a name that is none of these
+ */
+export async function summarise(path: string): Promise<Summary> {
+  if (Object.hasOwn(BACKBONES, path) || !(await exists(path)))
+    return summariseBackbone(await loadBackbone(path));
+  const { graph } = await readClassifier(path);
+  // What says nothing about itself is no classifier of Headstart's.
+  if (graph.metadata.get("headstart") === undefined) return summariseBackbone(await loadBackbone(path));
+  const { backbone, classes, imageSize } = readProvenance(graph);
+  const shaped = inferShapes(graph);
+  const found = findFeatures(shaped);
+  const rows = listRows(shaped, found.logits);
+  const count = shaped.values.get(found.features)?.shape?.at(-1);
+  return {
+    kind: "classifier",
+    backbone: backbone.name,
+    imageSize,
+    classes,
+    ...totals(rows),
+    features: {
+      tensor: found.features,
+      count: typeof count === "number" ? count : 0,
+      reason: found.reason,
+    },
+  };
+}
+
+function summariseBackbone({ name, graph, imageSize, features, reason }: Backbone): Summary {
+  const inputs = graph.inputs.map((input) => ({ ...input, shape: ["N", 3, imageSize, imageSize] }));
+  const rows = listRows(inferShapes({ ...graph, inputs }), undefined);
+  const tensor = graph.outputs[0]?.name ?? "features";
+  return {
+    kind: "backbone",
+    backbone: name,
+    imageSize,
+    classes: undefined,
+    ...totals(rows),
+    features: { tensor, count: features, reason },
+  };
+}
+
+function totals(rows: readonly SummaryRow[]): Pick<Summary, "rows" | "parameters" | "trainable" | "frozen"> {
+  const sum = (of: readonly SummaryRow[]) => of.reduce((total, { parameters }) => total + parameters, 0);
+  const parameters = sum(rows);
+  const trainable = sum(rows.filter((row) => row.trainable));
+  return { rows, parameters, trainable, frozen: parameters - trainable };
+}
+
+/**
+ * A row for each operator that works on photos.
+ *
+ * @param trained - the value that the trainable layer makes
+ */
+function listRows(graph: Graph, trained: string | undefined): SummaryRow[] {
+  const constants = new Constants(graph);
+  const rows: SummaryRow[] = [];
+  for (const node of graph.nodes) {
+    if (constants.absorb(node)) continue;
+    const [output = ""] = node.outputs;
+    rows.push({
+      layer: node.name || output,
+      op: node.op,
+      outputShape: graph.values.get(output)?.shape,
+      parameters: constants.parametersOf(node),
+      trainable: output === trained,
+    });
+  }
+  return rows;
+}
+
+/** Which inputs of an operator are weights; the others are settings, such as a clip's limits or a shape. */
+const WEIGHTS: Readonly<Record<string, (input: number) => boolean>> = {
+  Conv: (input) => input > 0,
+  ConvTranspose: (input) => input > 0,
+  ConvInteger: (input) => input === 1,
+  QLinearConv: (input) => input === 3 || input === 8,
+  Gemm: (input) => input > 0,
+  MatMul: () => true,
+  MatMulInteger: (input) => input === 1,
+  BatchNormalization: (input) => input > 0,
+  InstanceNormalization: (input) => input > 0,
+  GroupNormalization: (input) => input > 0,
+  LayerNormalization: (input) => input > 0,
+  PRelu: (input) => input === 1,
+  Gather: (input) => input === 0,
+  // A bias, a position or a scale that is learned stands in an operator of its own.
+  Add: () => true,
+  Mul: () => true,
+};
+
+const WEIGHT_TYPES = new Set(["float32", "float16", "bfloat16", "float64", "int8", "uint8"]);
+
+/** The constants of a graph, followed through operators that only change how they are stored. */
+class Constants {
+  readonly #initializers: ReadonlyMap<string, Tensor>;
+  /** The initializers that each constant value is made of. */
+  readonly #sources = new Map<string, readonly string[]>();
+  readonly #fromNodes = new Map<string, Tensor>();
+  readonly #counted = new Set<string>();
+
+  constructor({ initializers }: Graph) {
+    this.#initializers = initializers;
+    for (const name of initializers.keys()) this.#sources.set(name, [name]);
+  }
+
+  /** Whether all that a node makes is constant; its outputs then count as constants too. */
+  absorb(node: Node): boolean {
+    const inputs = node.inputs.filter((name) => name !== "");
+    const own = node.attributes.get("value");
+    if (node.op === "Constant") {
+      const [output = ""] = node.outputs;
+      if (own?.kind === "tensor") this.#fromNodes.set(output, own.value);
+      this.#sources.set(output, own?.kind === "tensor" ? [output] : []);
+      return true;
+    }
+    if (inputs.length === 0 || !inputs.every((name) => this.#sources.has(name))) return false;
+    // Of several constants the first is the weights; the others say how to read them.
+    const sources = this.#sources.get(inputs[0] ?? "") ?? [];
+    for (const output of node.outputs) this.#sources.set(output, sources);
+    return true;
+  }
+
+  /** How many weights a node has that no node before it had. */
+  parametersOf(node: Node): number {
+    const isWeight = WEIGHTS[node.op];
+    if (isWeight === undefined || node.domain !== "") return 0;
+    let sum = 0;
+    for (const [position, name] of node.inputs.entries()) {
+      if (!isWeight(position)) continue;
+      for (const source of this.#sources.get(name) ?? []) {
+        const tensor = this.#initializers.get(source) ?? this.#fromNodes.get(source);
+        if (tensor === undefined || this.#counted.has(source) || !WEIGHT_TYPES.has(tensor.type)) continue;
+        const count = elementCount(tensor.dims);
+        // A single number is a setting wherever it stands beside an operator of arithmetic.
+        if (count === 1 && (node.op === "Add" || node.op === "Mul")) continue;
+        this.#counted.add(source);
+        sum += count;
+      }
+    }
+    return sum;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,62 @@
+import { constantOf } from "../constant.js";
+import type { Graph, Node } from "../graph.js";
+import { prune } from "../prune.js";
+import { inferShapes } from "../shapes/infer.js";
+import { int64, type Tensor } from "../tensor.js";
+import { EVALUATE } from "./evaluate.js";
+
+/** A single constant may grow to this many elements, or to as many as the largest that the graph holds already. */
+const ELEMENTS_ALLOWANCE = 2 ** 16;
+
+/**
+ * Evaluates nodes that read constants only, such as weights stored as float16 behind a `Cast`, and puts initializers in their place. Shapes
+ * that are known become constants too. What would grow beyond the size of the weights is left as it is, so that a small file cannot
+ * fill the memory. Results of arithmetic are rounded to float32 as the runtime does.
+ */
+export function foldConstants(graph: Graph): Graph {
+  const { values } = inferShapes(graph);
+  const constants = new Map(graph.initializers);
+  let stored = 0;
+  for (const tensor of constants.values()) stored += tensor.data.byteLength;
+  // Casting all weights to twice or four times their bytes is what this is for; more than that is not.
+  let room = 64 * 2 ** 20 + 8 * stored;
+  const nodes = graph.nodes.filter((node) => {
+    const [output] = node.outputs;
+    if (node.domain !== "" || output === undefined || output === "" || node.outputs.length > 1) return true;
+    if (room <= 0) return true;
+    const sizes = node.inputs.map((name) => constants.get(name)?.data.byteLength ?? 0);
+    const made =
+      constantOf(node) ??
+      shape(node, values) ??
+      evaluate(node, constants, Math.min(Math.max(ELEMENTS_ALLOWANCE, ...sizes), room));
+    if (made === undefined) return true;
+    room -= made.data.byteLength;
+    constants.set(output, made);
+    return false;
+  });
+  const folded = prune({ ...graph, nodes, initializers: constants }, undefined, { keepInputs: true });
+  return { ...folded, values: graph.values };
+}
+
+function evaluate(node: Node, constants: ReadonlyMap<string, Tensor>, limit: number): Tensor | undefined {
+  const rule = EVALUATE.get(node.op);
+  if (rule === undefined) return undefined;
+  const inputs = node.inputs.map((name) => constants.get(name));
+  if (node.inputs.some((name, i) => name !== "" && inputs[i] === undefined)) return undefined;
+  return rule(node, inputs, limit);
+}
+
+/** What a `Shape` or `Size` node says of a value whose shape has no names in it. */
+function shape(node: Node, values: Graph["values"]): Tensor | undefined {
+  if (node.op !== "Shape" && node.op !== "Size") return undefined;
+  const dims = values.get(node.inputs[0] ?? "")?.shape;
+  if (!dims?.every((dim) => typeof dim === "number")) return undefined;
+  if (node.op === "Size") return int64([], [dims.reduce((all, dim) => all * dim, 1)]);
+  const place = (name: string, fallback: number): number => {
+    const at = node.attributes.get(name);
+    const given = at?.kind === "int" ? at.value : fallback;
+    return Math.min(Math.max(given < 0 ? given + dims.length : given, 0), dims.length);
+  };
+  const part = dims.slice(place("start", 0), place("end", dims.length));
+  return int64([part.length], part);
+}

@@ -1,0 +1,17 @@
+export * from "./builder.js";
+export { reads } from "./captures.js";
+export * from "./cut.js";
+export * from "./element-types.js";
+export * from "./features.js";
+export { foldBatchNormalization } from "./fold/batch-normalization.js";
+export { foldConstants } from "./fold/constants.js";
+export * from "./graph.js";
+export * from "./merge.js";
+export * from "./prune.js";
+export * from "./read.js";
+export type { ExternalData } from "./read-tensor.js";
+export * from "./rename.js";
+export { inferShapes } from "./shapes/infer.js";
+export * from "./tensor.js";
+export { upgrade } from "./upgrade/upgrade.js";
+export * from "./write.js";

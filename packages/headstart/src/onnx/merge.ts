@@ -1,0 +1,68 @@
+import { HeadstartError } from "../errors.js";
+import { GraphBuilder, OPSET } from "./builder.js";
+import type { Graph, ValueInfo } from "./graph.js";
+import { upgrade } from "./upgrade/upgrade.js";
+
+/**
+ * Composes two graphs into one that runs the first and hands its results to the second. Names of the second get a number behind them where
+ * the first has them already. Where the graphs use different versions of ONNX's operators, the older is upgraded.
+ *
+ * @param first - the graph that runs first; its inputs and metadata are kept
+ * @param second - the graph that runs on its results; inputs that `join` does not name stay inputs
+ * @param join - for inputs of `second`, the value of `first` that takes their place
+ * @param options - `keep`: outputs of `first` that remain outputs
+ * @returns the whole, with the outputs of `second`, then those kept of `first`
+ * @throws HeadstartError `INVALID_MODEL` if `join` or `keep` name what does not exist, or an input or output would be there twice
+ */
+export function merge(
+  first: Graph,
+  second: Graph,
+  join: Readonly<Record<string, string>>,
+  options: { readonly keep?: readonly string[] } = {},
+): Graph {
+  const differ = first.opsets.get("") !== second.opsets.get("");
+  const [front, back] = differ ? [upgrade(first, OPSET), upgrade(second, OPSET)] : [first, second];
+  const builder = GraphBuilder.from(front);
+  builder.clearOutputs();
+  const made = new Set([
+    ...front.inputs.map(({ name }) => name),
+    ...front.initializers.keys(),
+    ...front.nodes.flatMap(({ outputs }) => outputs),
+  ]);
+  const bindings: Record<string, string> = Object.create(null);
+  for (const [input, value] of Object.entries(join)) {
+    if (!back.inputs.some(({ name }) => name === input))
+      throw new HeadstartError("INVALID_MODEL", `The graph ${back.name} has no input ${input}.`);
+    if (!made.has(value))
+      throw new HeadstartError("INVALID_MODEL", `The graph ${front.name} has no value ${value}.`);
+    bindings[input] = value;
+  }
+  for (const { name, type, shape } of back.inputs) {
+    if (Object.hasOwn(bindings, name)) continue;
+    if (type === undefined || shape === undefined)
+      throw new HeadstartError(
+        "INVALID_MODEL",
+        `The input ${name} of ${back.name} is no tensor of a known type and shape.`,
+      );
+    bindings[name] = builder.input(name, type, shape);
+  }
+  const names = builder.include(back, bindings);
+  const kept = (options.keep ?? []).map((name) => {
+    const output = front.outputs.find((one) => one.name === name);
+    if (output === undefined)
+      throw new HeadstartError("INVALID_MODEL", `The graph ${front.name} has no output ${name}.`);
+    return output;
+  });
+  const outputs = [
+    ...back.outputs.map((output) => ({ output, value: names.get(output.name) ?? output.name })),
+    ...kept.map((output) => ({ output, value: output.name })),
+  ];
+  for (const { output, value } of outputs) declare(builder, output, value);
+  return builder.build();
+}
+
+function declare(builder: GraphBuilder, { name, type, shape }: ValueInfo, value: string): void {
+  if (type === undefined || shape === undefined)
+    throw new HeadstartError("INVALID_MODEL", `The output ${name} is no tensor of a known type and shape.`);
+  builder.output(name, type, shape, value);
+}

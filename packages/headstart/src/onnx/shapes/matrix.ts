@@ -1,0 +1,41 @@
+import type { Dim } from "../graph.js";
+import type { Known, NodeContext, ShapeRule } from "./context.js";
+
+const gemm: ShapeRule = (node) => {
+  const a = node.shape(0);
+  const b = node.shape(1);
+  if (a === undefined || b === undefined) return [{ type: node.type(0) }];
+  node.expectRank(a, 2, "its first input");
+  node.expectRank(b, 2, "its second input");
+  const [rows = "?", inner = "?"] = node.int("transA", 0) === 1 ? [a[1], a[0]] : a;
+  const [depth = "?", columns = "?"] = node.int("transB", 0) === 1 ? [b[1], b[0]] : b;
+  node.same(inner, depth, "the inner size of the product");
+  const c = node.has(2) ? node.shape(2) : undefined;
+  if (c !== undefined && c.length > 2) node.expectRank(c, 2, "its third input");
+  if (c !== undefined) node.broadcast([[rows, columns], c]);
+  return [{ type: node.type(0), shape: [rows, columns] }];
+};
+
+function matMul(left: number, right: number, type: (node: NodeContext) => Known["type"]): ShapeRule {
+  return (node) => {
+    const a = node.shape(left);
+    const b = node.shape(right);
+    if (a === undefined || b === undefined) return [{ type: type(node) }];
+    if (a.length === 0 || b.length === 0) throw node.error("a scalar is no matrix");
+    const inner: Dim = a.at(-1) ?? "?";
+    const depth: Dim = (b.length === 1 ? b[0] : b.at(-2)) ?? "?";
+    node.same(inner, depth, "the inner size of the product");
+    const shape = node.broadcast([a.slice(0, -2), b.slice(0, -2)]);
+    if (a.length > 1) shape.push(a.at(-2) ?? "?");
+    if (b.length > 1) shape.push(b.at(-1) ?? "?");
+    return [{ type: type(node), shape }];
+  };
+}
+
+/** Matrix products. */
+export const MATRIX: Readonly<Record<string, ShapeRule>> = {
+  Gemm: gemm,
+  MatMul: matMul(0, 1, (node) => node.type(0)),
+  MatMulInteger: matMul(0, 1, () => "int32"),
+  QLinearMatMul: matMul(0, 3, (node) => node.type(7)),
+};

@@ -1,0 +1,5 @@
+export * from "./confusion.js";
+export * from "./curves.js";
+export * from "./grid.js";
+export * from "./sheet.js";
+export type { Tile } from "./tile.js";

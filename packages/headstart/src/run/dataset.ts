@@ -1,0 +1,92 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { count, type Dataset, MIN_TRAINING_PHOTOS, type Photo, type Skipped, type Split } from "../data/index.js";
+import { HeadstartError } from "../errors.js";
+import type { Failures } from "../training/index.js";
+import { parseJson, RUN_FILES, writeJson } from "./folder.js";
+
+/** Number of photos in each split. */
+export function countSplits(photos: readonly Pick<Photo, "split">[]): Record<Split, number> {
+  const counts: Record<Split, number> = { train: 0, validation: 0, test: 0 };
+  for (const { split } of photos) counts[split]++;
+  return counts;
+}
+
+/**
+ * The same photos without those that could not be decoded, which join the skipped ones.
+ *
+ * @throws HeadstartError `INVALID_DATA` if too few are left to train on
+ */
+export function withoutFailures(dataset: Dataset, failures: Failures): Dataset {
+  if (failures.size === 0) return dataset;
+  const skipped: Skipped[] = [...dataset.skipped];
+  const photos = dataset.photos.filter(({ digest, name }) => {
+    const reason = failures.get(digest);
+    if (reason !== undefined) skipped.push({ name, reason });
+    return reason === undefined;
+  });
+  const short = dataset.classes.find(
+    (name) =>
+      photos.filter(({ className, split }) => className === name && split === "train").length < MIN_TRAINING_PHOTOS,
+  );
+  if (short !== undefined)
+    throw new HeadstartError(
+      "INVALID_DATA",
+      `${count(failures.size, "photo")} cannot be decoded, and without them the class ${short} has too few to train on.`,
+      `Every class needs at least ${MIN_TRAINING_PHOTOS} training photos that can be decoded.`,
+    );
+  return { ...dataset, photos, skipped };
+}
+
+/** Photos of one split, with the label of each. */
+export function photosOf(
+  dataset: Dataset,
+  split: Split,
+): { readonly photos: readonly Photo[]; readonly labels: readonly number[] } {
+  const index = new Map(dataset.classes.map((className, label) => [className, label]));
+  const photos = dataset.photos.filter((photo) => photo.split === split);
+  return { photos, labels: photos.map(({ className }) => index.get(className) ?? -1) };
+}
+
+/** Writes `data.json`: every photo with its class, split and content hash, and what was skipped and why. */
+export async function writeData(
+  folder: string,
+  dataset: Dataset,
+  truncated: readonly string[] = [],
+): Promise<void> {
+  const { root, fingerprint, classes, photos, skipped, warnings } = dataset;
+  await writeJson(join(folder, RUN_FILES.data), {
+    root,
+    fingerprint,
+    classes,
+    counts: countSplits(photos),
+    warnings,
+    skipped,
+    truncated,
+    photos: photos.map(({ name, className, split, digest, bytes }) => ({
+      name,
+      class: className,
+      split,
+      sha256: digest,
+      bytes,
+    })),
+  });
+}
+
+/**
+ * Refuses photos that are not those that a run began with.
+ *
+ * @throws HeadstartError `INVALID_RUN` if they differ
+ */
+export async function checkSameData(folder: string, dataset: Dataset): Promise<void> {
+  const text = await readFile(join(folder, RUN_FILES.data), "utf8").catch(() => undefined);
+  if (text === undefined) return;
+  const parsed = z.object({ fingerprint: z.string() }).safeParse(parseJson(text));
+  if (parsed.success && parsed.data.fingerprint === dataset.fingerprint) return;
+  throw new HeadstartError(
+    "INVALID_RUN",
+    `The photos in ${dataset.root} are not those that the run ${folder} began with.`,
+    "Bring them back to what they were, or start a new run.",
+  );
+}

@@ -1,0 +1,4 @@
+export * from "./augment.js";
+export * from "./evaluate.js";
+export * from "./progress.js";
+export * from "./train.js";

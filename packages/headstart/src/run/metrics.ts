@@ -1,0 +1,89 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Split } from "../data/index.js";
+import { evaluate, type SplitMetrics } from "../evaluation/index.js";
+import { floats, int64 } from "../onnx/index.js";
+import { composeEvaluation } from "../training/index.js";
+import type { RunContext } from "./context.js";
+import { photosOf } from "./dataset.js";
+import { parseJson, RUN_FILES, writeJson } from "./folder.js";
+import type { ClassifierHead } from "./head.js";
+
+/** Figures of every split. */
+export type Metrics = Readonly<Record<Split, SplitMetrics>>;
+
+/** Photos that the head answers at once. */
+const ROWS = 2048;
+
+/** What {@link measure} finds. */
+export interface Measured {
+  readonly metrics: Metrics;
+  /** What the metrics come from: [photos, classes], row by row. */
+  readonly probabilities: Readonly<Record<Split, Float32Array>>;
+  /** Names of the photos that were cut off or damaged. */
+  readonly truncated: readonly string[];
+}
+
+/** Measures a head on every split, from the stored features. */
+export async function measure(
+  { backbone, runtime }: RunContext,
+  { dataset, sized, weight, bias }: ClassifierHead,
+): Promise<Measured> {
+  const classes = dataset.classes.length;
+  const session = await runtime.load(composeEvaluation({ featureCount: backbone.features, classes }));
+  const truncated: string[] = [];
+  const measureSplit = async (split: Split) => {
+    const { photos, labels } = photosOf(dataset, split);
+    const probabilities = new Float32Array(photos.length * classes);
+    for (let start = 0; start < photos.length; start += ROWS) {
+      const block = await sized.features(photos.slice(start, start + ROWS));
+      truncated.push(...block.truncated.map(({ name }) => name));
+      const own = labels.slice(start, start + ROWS);
+      const found = await session.run<"probabilities">(
+        {
+          features: block.features,
+          label: int64([own.length], own),
+          "head.weight": weight,
+          "head.bias": bias,
+        },
+        { fetch: ["probabilities"] },
+      );
+      probabilities.set(floats(found.probabilities), start * classes);
+    }
+    return { probabilities, metrics: evaluate(probabilities, labels, dataset.classes) };
+  };
+  const train = await measureSplit("train");
+  const validation = await measureSplit("validation");
+  const test = await measureSplit("test");
+  await session.close();
+  return {
+    metrics: { train: train.metrics, validation: validation.metrics, test: test.metrics },
+    probabilities: {
+      train: train.probabilities,
+      validation: validation.probabilities,
+      test: test.probabilities,
+    },
+    truncated,
+  };
+}
+
+/** Writes `metrics.json`, the last file of a run: where it stands, the run is finished. */
+export async function writeMetrics(
+  folder: string,
+  classes: readonly string[],
+  metrics: Metrics,
+): Promise<void> {
+  await writeJson(join(folder, RUN_FILES.metrics), { classes, ...metrics });
+}
+
+/** The figures of a finished run; undefined where it is not finished. */
+export async function readMetrics(
+  folder: string,
+): Promise<{ readonly classes: readonly string[]; readonly metrics: Metrics } | undefined> {
+  const text = await readFile(join(folder, RUN_FILES.metrics), "utf8").catch(() => undefined);
+  const json = text === undefined ? undefined : parseJson(text);
+  if (json === undefined) return undefined;
+  // The run's own file, written whole by writeMetrics.
+  const { classes, train, validation, test } = json as { classes: string[] } & Metrics;
+  return { classes, metrics: { train, validation, test } };
+}

@@ -1,0 +1,43 @@
+import type { Backbone } from "../backbones/index.js";
+import { SPLITS } from "../data/index.js";
+import { composeClassifier } from "../model/index.js";
+import type { Graph } from "../onnx/index.js";
+import { VERSION } from "../version.js";
+import type { RunChoices } from "./folder.js";
+import type { ClassifierHead } from "./head.js";
+import type { Metrics } from "./metrics.js";
+
+/** The model that is shipped, with its provenance. It holds no times and no paths, so that the same run gives the same bytes. */
+export function shippedModel(
+  { recipe, seed }: RunChoices,
+  backbone: Backbone,
+  { dataset, weight, bias, imageSize }: ClassifierHead,
+  metrics: Metrics,
+): Graph {
+  return composeClassifier(
+    backbone,
+    { weight, bias },
+    {
+      format: 1,
+      version: VERSION,
+      classes: [...dataset.classes],
+      imageSize,
+      resize: recipe.resize,
+      backbone: {
+        name: backbone.name,
+        sha256: backbone.digest,
+        licence: backbone.licence,
+        source: backbone.source,
+      },
+      recipe: recipe.name,
+      seed,
+      metrics: Object.fromEntries(
+        SPLITS.filter((split) => metrics[split].photos > 0).map((split) => {
+          const { photos, accuracy, top5, loss } = metrics[split];
+          return [split, { photos, accuracy, top5, loss }];
+        }),
+      ),
+      data: dataset.fingerprint,
+    },
+  );
+}

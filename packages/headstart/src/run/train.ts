@@ -1,0 +1,228 @@
+import { join, resolve } from "node:path";
+import {
+  BACKBONES,
+  type Backbone,
+  checkImageSize,
+  DEFAULT_BACKBONE,
+  loadBackbone,
+} from "../backbones/index.js";
+import { count, type Dataset, type Split, scanPhotos } from "../data/index.js";
+import { HeadstartError } from "../errors.js";
+import type { SplitMetrics } from "../evaluation/index.js";
+import { writeAtomically } from "../files.js";
+import { writeModel } from "../onnx/index.js";
+import { type Device, Runtime, resolveRuntimeOptions } from "../runtime/index.js";
+import { type Recipe, resolveRecipe, type Stage } from "../training/index.js";
+import { VERSION } from "../version.js";
+import { checkSameData, countSplits, writeData } from "./dataset.js";
+import { createRunFolder, RUN_FILES, type RunChoices, readChoices, writeChoices } from "./folder.js";
+import { trainClassifierHead } from "./head.js";
+import { RunLog } from "./log.js";
+import { measure, readMetrics, writeMetrics } from "./metrics.js";
+import { drawPictures } from "./pictures.js";
+import type { OnProgress } from "./progress.js";
+import { shippedModel } from "./ship.js";
+
+/** Choices for {@link train}. Everything has a default. */
+export interface TrainOptions {
+  /** A recipe's name, or a recipe of one's own. Default: `default`. */
+  readonly recipe?: string | Recipe;
+  /** A backbone's name, or the path of an `.onnx` file with its description beside it. Default: `efficientnet-lite0`. */
+  readonly backbone?: string;
+  /** Epochs and image sizes, such as `5@224,15@299`. Default: the recipe's. */
+  readonly stages?: string | readonly Stage[];
+  /** Photos in a step. Default: the recipe's. */
+  readonly batchSize?: number;
+  /** Default: the recipe's. */
+  readonly learningRate?: number;
+  /** What everything random is drawn from: the split, the order, augmentation, dropout. Default: 0. */
+  readonly seed?: number;
+  /** Fractions of photos to train on, to validate with and to test with, where no folders say so. Default: 0.7, 0.15, 0.15. */
+  readonly split?: readonly [number, number, number];
+  /** The folder that runs stand in. Default: `runs`. */
+  readonly out?: string;
+  /** The run's name. Default: the next number. */
+  readonly name?: string;
+  /** Threads that ONNX Runtime uses. Default: as many as the machine runs at once. */
+  readonly threads?: number;
+  /** Default: `cpu`. */
+  readonly device?: Device;
+  /** Ends the run early, leaving what is needed to go on with {@link resume}. */
+  readonly signal?: AbortSignal;
+  /** Called with what is going on. */
+  readonly onProgress?: OnProgress;
+}
+
+/** A finished run. */
+export interface Run {
+  /** The run's folder, absolute. */
+  readonly folder: string;
+  /** Path of the shipped model, to be loaded by `Classifier.load`. */
+  readonly model: string;
+  /** Class names, in the order of the model's outputs. */
+  readonly classes: readonly string[];
+  /** What was measured on each split. A split without photos has `photos: 0` and `null` for every figure. */
+  readonly metrics: Readonly<Record<Split, SplitMetrics>>;
+}
+
+/**
+ * Trains an image classifier on a folder of photos and leaves everything in a run folder: the model, its figures, pictures, and what is
+ * needed to repeat it.
+ *
+ * @param photos - a folder with `train/`, `validation/` and `test/` folders of one folder a class; a folder of one folder a class; or a
+ *   CSV manifest `path,label[,split]`
+ * @param options - choices; everything has a default
+ * @returns the finished run
+ * @throws HeadstartError `INVALID_DATA` if the photos cannot be trained on, `INVALID_OPTION` for a choice that cannot be meant,
+ *   `STORAGE` if the disk refuses, `INTERRUPTED` when the signal asked for it
+ *
+ * @example
+ * import { train } from "headstart";
+ * const run = await train("photos");
+ * console.log(run.metrics.test.accuracy);
+ */
+export async function train(photos: string, options: TrainOptions = {}): Promise<Run> {
+  const { stages, batchSize, learningRate, seed = 0, split = [0.7, 0.15, 0.15] } = options;
+  const recipe = resolveRecipe(options.recipe ?? "default", {
+    ...(stages !== undefined && { stages }),
+    ...(batchSize !== undefined && { batchSize }),
+    ...(learningRate !== undefined && { learningRate }),
+  });
+  if (!Number.isSafeInteger(seed))
+    throw new HeadstartError("INVALID_OPTION", `The seed must be a whole number, not ${seed}.`);
+  const choice = options.backbone ?? DEFAULT_BACKBONE;
+  const backbone = await loadBackbone(choice);
+  for (const { imageSize } of recipe.stages) checkImageSize(backbone, imageSize);
+  const { device, threads } = resolveRuntimeOptions(options);
+  const choices: RunChoices = {
+    version: VERSION,
+    photos: resolve(photos),
+    recipe,
+    backbone: Object.hasOwn(BACKBONES, choice) ? choice : resolve(choice),
+    backboneSha256: backbone.digest,
+    seed,
+    split,
+    device,
+    threads,
+  };
+  const dataset = await readPhotos(choices, options);
+  const folder = await createRunFolder(options.out ?? "runs", options.name);
+  await writeChoices(folder, choices);
+  return await carryOut(folder, choices, backbone, dataset, options);
+}
+
+/**
+ * Goes on with a run that was interrupted, in the same way and to the same result as if it had not been.
+ *
+ * @param folder - the run's folder; what it needs stands there
+ * @param options - `signal` and `onProgress`, as for {@link train}
+ * @returns the finished run; one that was finished already is returned as it is
+ * @throws HeadstartError `INVALID_RUN` if the folder is no run, or its photos or its backbone have changed since
+ *
+ * @example
+ * import { resume } from "headstart";
+ * const run = await resume("runs/1");
+ * console.log(run.metrics.validation.accuracy);
+ */
+export async function resume(
+  folder: string,
+  options: Pick<TrainOptions, "signal" | "onProgress"> = {},
+): Promise<Run> {
+  const absolute = resolve(folder);
+  const choices = await readChoices(absolute);
+  const finished = await readMetrics(absolute);
+  if (finished !== undefined) {
+    options.onProgress?.({
+      kind: "note",
+      message: `The run ${folder} is finished; there is nothing to go on with.`,
+    });
+    return { folder: absolute, model: join(absolute, RUN_FILES.model), ...finished };
+  }
+  const backbone = await loadBackbone(choices.backbone);
+  if (backbone.digest !== choices.backboneSha256)
+    throw new HeadstartError(
+      "INVALID_RUN",
+      `The backbone ${choices.backbone} is not the file that the run began with.`,
+      "Bring that file back, or start a new run.",
+    );
+  const dataset = await readPhotos(choices, options);
+  await checkSameData(absolute, dataset);
+  return await carryOut(absolute, choices, backbone, dataset, options);
+}
+
+/** From photos that have been found to a finished run: the way of a photo, from top to bottom. */
+async function carryOut(
+  folder: string,
+  choices: RunChoices,
+  backbone: Backbone,
+  found: Dataset,
+  { signal, onProgress }: Pick<TrainOptions, "signal" | "onProgress">,
+): Promise<Run> {
+  const log = RunLog.open(folder, onProgress);
+  const report: OnProgress = (progress) => log.report(progress);
+  const runtime = Runtime.start(choices);
+  try {
+    await writeData(folder, found);
+    report({
+      kind: "found",
+      folder,
+      classes: found.classes,
+      photos: countSplits(found.photos),
+      skipped: found.skipped.length,
+      warnings: found.warnings,
+    });
+    const context = { folder, choices, backbone, runtime, report, ...(signal && { signal }) };
+    const head = await trainClassifierHead(context, found);
+    const { dataset, sized } = head;
+    report({ kind: "progress", phase: "measuring", done: 0, total: 1, detail: "" });
+    const { metrics, probabilities, truncated } = await measure(context, head);
+    await sized.close();
+    await writeData(folder, dataset, truncated);
+    const model = join(folder, RUN_FILES.model);
+    await writeAtomically(model, writeModel(shippedModel(choices, backbone, head, metrics)));
+    await drawPictures(folder, head, metrics, probabilities);
+    const skipped = dataset.skipped.length;
+    if (truncated.length > 0)
+      report({
+        kind: "note",
+        message: `${count(truncated.length, "photo")} cut off or damaged, used as far as they go`,
+      });
+    if (skipped > 0)
+      report({
+        kind: "note",
+        message: `${count(skipped, "file")} skipped; ${RUN_FILES.data} says which and why.`,
+      });
+    await writeMetrics(folder, dataset.classes, metrics);
+    report({ kind: "progress", phase: "measuring", done: 1, total: 1, detail: "" });
+    return { folder, model, classes: dataset.classes, metrics };
+  } catch (error) {
+    log.failed(error);
+    throw error;
+  } finally {
+    await runtime.close();
+    await log.close();
+  }
+}
+
+async function readPhotos(
+  { photos, split, seed, recipe }: RunChoices,
+  { signal, onProgress }: Pick<TrainOptions, "signal" | "onProgress">,
+): Promise<Dataset> {
+  const dataset = await scanPhotos(photos, {
+    split,
+    seed,
+    ...(signal && { signal }),
+    onProgress: (done, total) =>
+      onProgress?.({ kind: "progress", phase: "reading photos", done, total, detail: "" }),
+  }).catch((error: unknown) => {
+    if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "Reading the photos was interrupted.");
+    throw error;
+  });
+  if (recipe.optimiser.kind !== "lbfgs" && countSplits(dataset.photos).validation === 0)
+    throw new HeadstartError(
+      "INVALID_DATA",
+      `There are no validation photos, and the recipe ${recipe.name} keeps the epoch that is best on them.`,
+      "Add a validation folder, or give one folder a class and let Headstart split.",
+    );
+  return dataset;
+}
