@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { HeadstartError } from "../errors.js";
+import { errorCode, storageError } from "../files.js";
 import {
   cut,
-  elementCount,
   findFeatures,
   type Graph,
   GraphBuilder,
@@ -17,6 +17,7 @@ import {
 } from "../onnx/index.js";
 import { type BackboneDescription, descriptionSchema } from "./description.js";
 import { externalReader } from "./external.js";
+import { countParameters } from "./parameters.js";
 import type { Preprocessing } from "./preprocessing.js";
 
 /** The backbones that have names: each is a package that holds its weights. */
@@ -32,7 +33,7 @@ export interface Backbone {
   readonly name: string;
   /** Path of the ONNX file. */
   readonly file: string;
-  /** SHA-256 of the ONNX file, in hexadecimal. */
+  /** SHA-256 of the ONNX file, and of the weights that it keeps in other files, in hexadecimal. */
   readonly digest: string;
   /** From `image`, float [N, 3, H, W] as preprocessing makes it, to `features`, float [N, D]. */
   readonly graph: Graph;
@@ -40,7 +41,7 @@ export interface Backbone {
   readonly features: number;
   /** Why the features were found where they were, in a sentence. */
   readonly reason: string;
-  /** Number of the whole network's weights, its last layer included. */
+  /** Number of the whole network's weights, its last layer included; see {@link countParameters}. */
   readonly parameters: number;
   readonly preprocessing: Preprocessing;
   /** Side of the square photos it was trained on, in pixels. */
@@ -56,39 +57,50 @@ export interface Backbone {
  * Reads a backbone.
  *
  * @param choice - a name from {@link BACKBONES}, or the path of an `.onnx` file that has its description beside it
- * @throws HeadstartError `INVALID_OPTION` for a name that does not exist, `NOT_FOUND` for a file that does not, `INVALID_MODEL` for a
- *   file that is no image classifier or whose description is wrong
+ * @throws HeadstartError `INVALID_OPTION` for a name that does not exist, `NOT_FOUND` for a file that does not, `STORAGE` for one that
+ *   may not be read, `INVALID_MODEL` for a file that is no image classifier or whose description is wrong
  */
 export async function loadBackbone(choice: string = DEFAULT_BACKBONE): Promise<Backbone> {
   const { description, file } = await findBackbone(choice);
   const bytes = await readFile(file).catch((error: unknown) => {
-    throw new HeadstartError("NOT_FOUND", `There is no backbone file ${file}.`, "", { cause: error });
+    throw storageError(error, file);
   });
-  const digest = createHash("sha256").update(bytes).digest("hex");
-  if (description.sha256 !== undefined && description.sha256 !== digest)
+  const hash = createHash("sha256").update(bytes);
+  if (description.sha256 !== undefined && description.sha256 !== hash.copy().digest("hex"))
     throw new HeadstartError(
       "INVALID_MODEL",
       `${file} is not the file that its description vouches for: its SHA-256 differs.`,
       "Install or copy it again.",
     );
-  const whole = upgrade(readModel(bytes, { external: externalReader(file) }), OPSET);
+  const beside = externalReader(file);
+  const read = readModel(bytes, {
+    external: (...place) => {
+      const weights = beside(...place);
+      hash.update(weights);
+      return weights;
+    },
+  });
+  const whole = upgrade(read, OPSET);
   const { features, reason } = findFeatures(whole);
   const graph = inferShapes(withImageInput(cut(whole, features), file));
-  const count = graph.outputs[0]?.shape?.[1] ?? graph.values.get("features")?.shape?.[1];
+  const [photos, count] = graph.outputs[0]?.shape ?? [];
+  if (typeof photos === "number")
+    throw new HeadstartError(
+      "INVALID_MODEL",
+      `${file} takes batches of ${photos} photos only.`,
+      "Export it with a batch of any size.",
+    );
   if (typeof count !== "number")
     throw new HeadstartError("INVALID_MODEL", `The number of features of ${file} is not fixed.`);
   const { name, preprocessing, imageSize, minimumImageSize, licence, source, top1 } = description;
-  const parameters = [...whole.initializers.values()]
-    .filter(({ type }) => type.startsWith("float"))
-    .reduce((sum, { dims }) => sum + elementCount(dims), 0);
   return {
     name,
     file,
-    digest,
+    digest: hash.digest("hex"),
     graph,
     features: count,
     reason,
-    parameters,
+    parameters: countParameters(whole),
     preprocessing,
     imageSize,
     minimumImageSize,
@@ -124,17 +136,15 @@ export async function findBackbone(
   choice: string,
 ): Promise<{ readonly description: BackboneDescription; readonly file: string }> {
   const path = Object.hasOwn(BACKBONES, choice) ? packagePath(choice) : descriptionPath(choice);
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
     throw new HeadstartError(
       "NOT_FOUND",
       `There is no description ${path} of the backbone ${choice}.`,
-      "It says how photos are prepared, as JSON: name, file, imageSize, preprocessing { channels, mean, std }. See docs/backbones.md.",
+      "It says how photos are prepared, as JSON: name, file, imageSize, preprocessing { channels, mean, std }.",
       { cause: error },
     );
-  }
+  });
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -144,7 +154,14 @@ export async function findBackbone(
   const parsed = descriptionSchema.safeParse(json);
   if (!parsed.success)
     throw new HeadstartError("INVALID_MODEL", `${path} is wrong: ${z.prettifyError(parsed.error)}`);
-  return { description: parsed.data, file: join(dirname(path), parsed.data.file) };
+  const file = join(dirname(path), parsed.data.file);
+  if (choice.endsWith(".onnx") && file !== resolve(choice))
+    throw new HeadstartError(
+      "INVALID_MODEL",
+      `${path} describes ${parsed.data.file}, not ${basename(choice)}.`,
+      "Correct its field file.",
+    );
+  return { description: parsed.data, file };
 }
 
 function packagePath(name: string): string {
@@ -170,24 +187,29 @@ function descriptionPath(choice: string): string {
   );
 }
 
-/** The same graph with its one input called `image`; a batch of any number of photos. */
+/** The same graph with its one input called `image`, which takes any number of photos. */
 function withImageInput(graph: Graph, file: string): Graph {
   const [input, ...others] = graph.inputs;
-  if (input === undefined || others.length > 0 || input.type !== "float32" || input.shape?.length !== 4)
+  const [, channels, ...sides] = input?.shape ?? [];
+  if (
+    input === undefined ||
+    others.length > 0 ||
+    input.type !== "float32" ||
+    channels === undefined ||
+    (typeof channels === "number" && channels !== 3) ||
+    sides.length !== 2
+  ) {
+    const found = graph.inputs.map(
+      ({ name, type, shape }) => `${name} ${type} [${shape?.join(", ") ?? "?"}]`,
+    );
     throw new HeadstartError(
       "INVALID_MODEL",
-      `${file} does not take one float image [N, 3, H, W]: its inputs are ${graph.inputs.map(({ name, type, shape }) => `${name} ${type} [${shape}]`).join(", ") || "none"}.`,
+      `${file} does not take one float image [N, 3, H, W]: its inputs are ${found.join(" and ") || "none"}.`,
     );
-  if (input.name === "image") return graph;
+  }
   const builder = new GraphBuilder(graph.name);
-  const image = builder.input("image", "float32", ["N", ...input.shape.slice(1)]);
-  const outputs = builder.include(graph, { [input.name]: image });
-  for (const output of graph.outputs)
-    builder.output(
-      output.name,
-      "float32",
-      output.shape ?? ["N", "?"],
-      outputs.get(output.name) ?? output.name,
-    );
+  const image = builder.input("image", "float32", ["N", 3, ...sides]);
+  const { features } = Object.fromEntries(builder.include(graph, { [input.name]: image }));
+  builder.output("features", "float32", ["N", "?"], features);
   return builder.build();
 }

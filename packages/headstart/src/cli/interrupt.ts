@@ -19,7 +19,10 @@ export async function withInterrupt<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const stop = () => {
-    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    if (controller.signal.aborted) {
+      terminal.beforeLine?.();
+      process.exit(INTERRUPTED);
+    }
     terminal.say("stopping; what is done is being saved (Ctrl-C again ends at once)");
     controller.abort();
   };

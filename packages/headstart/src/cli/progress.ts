@@ -77,10 +77,10 @@ export class ProgressDisplay {
     const makeBar = () =>
       new progress.SingleBar({
         stream: terminal.streams.stderr,
-        format: `{label} ${cyan("{bar}")} {percentage} %  {value} of {total}${dim("{speed}")}`,
+        format: `{label} ${cyan("{bar}")} {value} of {total}${dim("{speed}")}`,
         barCompleteChar: "█",
         barIncompleteChar: "░",
-        barsize: 20,
+        barsize: 16,
         clearOnComplete: true,
         gracefulExit: false,
       });
@@ -106,8 +106,9 @@ export class ProgressDisplay {
     current.done = done;
     current.total = total;
     if (done >= total) this.#end(now);
-    else if (this.#style === "bar") this.#draw(current, now);
-    else if (now - current.lastLine >= LINE_EVERY) {
+    else if (this.#style === "bar") {
+      if (total > 1) this.#draw(current, now);
+    } else if (now - current.lastLine >= LINE_EVERY) {
       current.lastLine = now;
       const speed = speedOf(current, now);
       this.#terminal.say(`${label(current)}: ${whole(done)} of ${whole(total)}${speed}`);
@@ -133,8 +134,8 @@ export class ProgressDisplay {
 
   #begin(current: Current): void {
     const { total, phase } = current;
-    if (this.#style !== "lines" || WITHOUT_BEGINNING.has(phase)) return;
-    // What is not counted has a single step.
+    // What is not counted has a single step, of which a bar has nothing to show.
+    if ((this.#style === "bar" && total > 1) || WITHOUT_BEGINNING.has(phase)) return;
     this.#terminal.say(total === 1 ? label(current) : `${label(current)}: ${amount(total, phase)}`);
   }
 
@@ -152,7 +153,7 @@ export class ProgressDisplay {
 
   #draw(current: Current, now: number): void {
     const { done, total } = current;
-    const payload = { label: label(current), speed: total === 1 ? "" : speedOf(current, now) };
+    const payload = { label: label(current), speed: speedOf(current, now) };
     if (this.#bar) this.#bar.update(done, payload);
     else {
       this.#bar = this.#makeBar?.();

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { shared } from "../../test/support/shared.js";
+import { readSafetensors } from "../onnx/safetensors.js";
 import { floats } from "../onnx/tensor.js";
 import { createRandom } from "../random.js";
-import { readSafetensors } from "../safetensors.js";
 import { type AffineParameters, affineMatrix, drawAugmentation, NO_AUGMENTATION } from "./augmentation.js";
 
 /** Bilinear sampling with the nearest edge pixel beyond the edge: what the graph does, written plainly. */

@@ -65,8 +65,9 @@ export function affineMatrix(parameters: AffineParameters, size: number): Float3
 }
 
 /**
- * Draws the matrix of one view. Five numbers are drawn whatever the augmentation allows, in this order: rotation, shear, zoom along x, zoom along y,
- * mirror; so a stream of random numbers goes on alike for every augmentation.
+ * Draws the matrix of one view. Five numbers are drawn whatever the augmentation allows, in this order: rotation, shear, zoom along
+ * x, zoom along y, mirror.
+ * So a stream of random numbers goes on alike for every augmentation.
  *
  * @param random - where numbers come from
  * @param size - side of the square photo, in pixels

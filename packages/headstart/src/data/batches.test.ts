@@ -86,10 +86,10 @@ describe("decodeBatches", () => {
     await batches.next();
     await pause(20);
     expect(started).toBeGreaterThanOrEqual(12);
-    expect(started).toBeLessThanOrEqual(4 * 4 + 8);
+    expect(started).toBeLessThanOrEqual(4 * 4 + 16);
     await batches.next();
     await pause(20);
-    expect(started).toBeLessThanOrEqual(4 * 5 + 8);
+    expect(started).toBeLessThanOrEqual(4 * 5 + 16);
     await batches.return();
     const stopped = started;
     await pause(20);

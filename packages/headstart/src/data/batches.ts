@@ -36,8 +36,8 @@ export interface BatchOptions<P> {
   readonly signal?: AbortSignal;
 }
 
-/** Photos decoded at once. More than there are threads keeps them busy when one photo takes long, as the order is kept. */
-const AT_ONCE = 8;
+/** Photos that are under way at once: as the order is kept, a long one would leave threads idle if there were only as many as threads. */
+const AT_ONCE = 16;
 
 type Outcome = { readonly truncated: boolean } | { readonly reason: string };
 

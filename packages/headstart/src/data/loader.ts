@@ -20,16 +20,15 @@ export class PhotoLoader {
   }
 
   /**
+   * Makes ready what the loader needs.
+   *
    * @param runtime - runs the graph of nearest-neighbour resizing
    * @param size - the image size, in pixels
    * @param resize - how photos are brought to it
    */
   static async create(runtime: Runtime, size: number, resize: Resize): Promise<PhotoLoader> {
-    return new PhotoLoader(
-      size,
-      resize,
-      resize === "nearest" ? await runtime.load(composeNearest(size)) : undefined,
-    );
+    const session = resize === "nearest" ? await runtime.load(composeNearest(size)) : undefined;
+    return new PhotoLoader(size, resize, session);
   }
 
   /**
@@ -38,7 +37,7 @@ export class PhotoLoader {
    * @param source - a path, or the content of a file
    * @param into - where the pixels go, `size * size * 3` bytes
    * @returns whether the file was cut off or damaged
-   * @throws HeadstartError as `decodePhoto`
+   * @throws HeadstartError as `decodePhoto`, also where `into` is of another length
    */
   async load(
     source: string | Uint8Array | Blob,
@@ -50,7 +49,10 @@ export class PhotoLoader {
     const image = { type: "uint8", dims: [1, height, width, 3], data: pixels } as const;
     const { resized } = await this.#session.run<"resized">({ image });
     if (resized.data.byteLength !== into.byteLength)
-      throw new HeadstartError("INVALID_PHOTO", "The photo could not be resized.");
+      throw new HeadstartError(
+        "INVALID_OPTION",
+        `The photo has ${resized.data.byteLength} bytes of pixels; there is room for ${into.byteLength}.`,
+      );
     into.set(resized.data);
     return { truncated };
   }

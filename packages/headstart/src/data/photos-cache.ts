@@ -20,8 +20,8 @@ const TRAILER_BYTES = 5;
 
 /**
  * Decoded photos on disk at the training size, for recipes that see a photo more than once. One file holds one photo, found by the
- * content of the photo that it was decoded from. A file that is damaged is written anew. When the disk or the cache is full, photos are no longer
- * added, `warning` says so, and everything else goes on.
+ * content of the photo that it was decoded from. A file that is damaged is written anew. When the disk or the cache is full, photos are
+ * no longer added, `warning` says so, and everything else goes on.
  */
 export class DecodedCache {
   readonly #folder: string;

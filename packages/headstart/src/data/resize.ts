@@ -8,7 +8,8 @@ export type Resize = "bicubic" | "nearest";
  * Squashes photos of any size to `size` x `size` in the graph.
  *
  * `bicubic` is Pillow's `BICUBIC` (a = -0.5, averaging when it shrinks), rounded to whole values as 8-bit pixels are; `nearest` is Pillow's
- * `NEAREST`, which takes the pixel at floor((x + 0.5) * scale).
+ * `NEAREST`, which takes the pixel at floor((x + 0.5) * scale). Where that falls exactly between two pixels, either may be taken: Pillow
+ * itself decides by rounding errors there.
  */
 export function resizeStage(size: number, resize: Resize): PhotoStage {
   return (b, image) => {

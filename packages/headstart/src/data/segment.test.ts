@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { writeSafetensors } from "../onnx/safetensors.js";
 import { uint8 } from "../onnx/tensor.js";
-import { writeSafetensors } from "../safetensors.js";
 import { readSegment, readSegmentFeatures, writeSegment } from "./segment.js";
 
 let folder = "";

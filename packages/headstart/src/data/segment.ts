@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { HeadstartError } from "../errors.js";
 import { withHandle, writeAtomically } from "../files.js";
-import { float32, floats, uint8 } from "../onnx/tensor.js";
 import {
   readSafetensors,
   readSafetensorsHeader,
   safetensorsHeaderBytes,
   writeSafetensors,
-} from "../safetensors.js";
+} from "../onnx/index.js";
+import { float32, floats, uint8 } from "../onnx/tensor.js";
 
 /** How the names of segment files end. */
 export const SEGMENT_SUFFIX = ".safetensors";

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { decodeBatches, decodePhoto, PhotoLoader } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { topClasses } from "../evaluation/index.js";
-import { storageError } from "../files.js";
+import { errorCode, storageError } from "../files.js";
 import { floats, type Graph, readModel } from "../onnx/index.js";
 import { Runtime, type RuntimeOptions, type Session } from "../runtime/index.js";
 import { type Provenance, readProvenance } from "./provenance.js";
@@ -73,9 +74,10 @@ export class Classifier {
    */
   static async load(path: string, options: RuntimeOptions = {}): Promise<Classifier> {
     const { bytes, graph } = await readClassifier(path);
+    const provenance = readProvenance(graph);
     const runtime = Runtime.start(options);
     try {
-      return new Classifier(runtime, await runtime.load(bytes), readProvenance(graph));
+      return new Classifier(runtime, await runtime.load(bytes), provenance);
     } catch (error) {
       await runtime.close();
       throw error;
@@ -117,8 +119,9 @@ export class Classifier {
    *
    * @param photos - paths
    * @param options - `signal`: ends it early
-   * @returns for each photo, in order within what can be decoded, its index and the probability of every class, or the reason why it
-   *   could not be decoded
+   * @returns for each photo its index and the probability of every class, or the reason why it could not be decoded. The answers come in
+   *   the photos' order; a reason may come before answers of photos that stand before it
+   * @throws HeadstartError `INTERRUPTED` when the signal asks for it
    *
    * @example
    * import { Classifier } from "headstart";
@@ -139,18 +142,21 @@ export class Classifier {
       decode: ({ path }, into) => loader.load(path, into),
       allocate: (bytes) => this.#runtime.allocate(bytes),
     });
-    for await (const { pixels, indices, truncated, failed } of batches) {
-      if (options.signal?.aborted) throw new HeadstartError("INTERRUPTED", "Classifying was interrupted.");
-      for (const { index, reason } of failed) yield { index, reason };
-      if (indices.length === 0) continue;
-      const all = await this.#run(pixels, [indices.length, this.imageSize, this.imageSize, 3]);
-      const count = this.classes.length;
-      for (const [row, index] of indices.entries()) {
-        const probabilities = all.subarray(row * count, (row + 1) * count);
-        yield { index, probabilities, truncated: truncated.includes(index) };
+    try {
+      for await (const { pixels, indices, truncated, failed } of batches) {
+        if (options.signal?.aborted) throw new HeadstartError("INTERRUPTED", "Classifying was interrupted.");
+        for (const { index, reason } of failed) yield { index, reason };
+        if (indices.length === 0) continue;
+        const all = await this.#run(pixels, [indices.length, this.imageSize, this.imageSize, 3]);
+        const count = this.classes.length;
+        for (const [row, index] of indices.entries()) {
+          const probabilities = all.subarray(row * count, (row + 1) * count);
+          yield { index, probabilities, truncated: truncated.includes(index) };
+        }
       }
+    } finally {
+      await loader.close();
     }
-    await loader.close();
   }
 
   /**
@@ -218,18 +224,21 @@ export class Classifier {
  * Reads a classifier's file.
  *
  * @param path - an `.onnx` file, or the folder of a run, which holds `model.onnx`
- * @throws HeadstartError `NOT_FOUND` if there is none, `INVALID_MODEL` if it is damaged
+ * @throws HeadstartError `NOT_FOUND` if there is none, `STORAGE` if it may not be read, `INVALID_MODEL` if it is damaged
  */
 export async function readClassifier(
   path: string,
 ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly graph: Graph }> {
-  const bytes = await readFile(path).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EISDIR") throw storageError(error, path);
-    return await readFile(`${path}/model.onnx`).catch(() => {
+  const bytes = await readFile(path).catch(async (error: unknown) => {
+    if (errorCode(error) !== "EISDIR") throw storageError(error, path);
+    const file = join(path, "model.onnx");
+    return await readFile(file).catch((inner: unknown) => {
+      if (errorCode(inner) !== "ENOENT") throw storageError(inner, file);
       throw new HeadstartError(
         "NOT_FOUND",
         `The run ${path} has no model.onnx.`,
         "It was interrupted before the end; go on with: headstart train --resume RUN",
+        { cause: inner },
       );
     });
   });

@@ -53,8 +53,8 @@ export class GraphBuilder {
     const builder = new GraphBuilder(graph.name);
     builder.#opsets.clear();
     builder.#adopt(graph);
-    builder.#inputs.push(...graph.inputs);
-    builder.#outputs.push(...graph.outputs);
+    for (const input of graph.inputs) builder.#inputs.push(input);
+    for (const output of graph.outputs) builder.#outputs.push(output);
     for (const [key, value] of graph.metadata) builder.#metadata.set(key, value);
     for (const { name } of [...graph.inputs, ...graph.outputs]) builder.#taken.add(name);
     builder.#source = graph.source;

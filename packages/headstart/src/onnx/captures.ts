@@ -1,5 +1,11 @@
 import { clone } from "@bufbuild/protobuf";
-import { type AttributeProto, AttributeProtoSchema, type GraphProto, type NodeProto } from "onnx-buf";
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  type GraphProto,
+  type NodeProto,
+  TensorProto_DataLocation,
+} from "onnx-buf";
 import type { Attribute, Node } from "./graph.js";
 
 /**
@@ -8,8 +14,23 @@ import type { Attribute, Node } from "./graph.js";
  */
 export function reads(node: Node): string[] {
   const names = node.inputs.filter((name) => name !== "");
-  for (const graph of subgraphs(node)) names.push(...captured(graph));
+  for (const graph of subgraphs(node)) for (const name of captured(graph)) names.push(name);
   return names;
+}
+
+/** Whether a subgraph keeps constants in other files. */
+export function hasExternalData(attribute: AttributeProto): boolean {
+  const graphs = graphsOf(attribute);
+  for (const graph of graphs) {
+    if (graph.initializer.some(({ dataLocation }) => dataLocation === TensorProto_DataLocation.EXTERNAL))
+      return true;
+    for (const { attribute: inner } of graph.node)
+      for (const one of inner) {
+        if (one.t?.dataLocation === TensorProto_DataLocation.EXTERNAL) return true;
+        for (const deeper of graphsOf(one)) graphs.push(deeper);
+      }
+  }
+  return false;
 }
 
 /** The nodes in a node's subgraphs, and in theirs. */
@@ -19,7 +40,7 @@ export function subgraphNodes(node: Node): NodeProto[] {
   for (const graph of graphs)
     for (const inner of graph.node) {
       nodes.push(inner);
-      for (const attribute of inner.attribute) graphs.push(...graphsOf(attribute));
+      for (const attribute of inner.attribute) for (const deeper of graphsOf(attribute)) graphs.push(deeper);
     }
   return nodes;
 }

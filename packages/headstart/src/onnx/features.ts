@@ -28,6 +28,9 @@ const BEHIND = new Set([
   "Unsqueeze",
 ]);
 
+/** Outputs that are looked at. */
+const MOST_OUTPUTS = 16;
+
 /** Operators that bring a picture down to one number a channel. */
 const POOLS = new Set([
   "AveragePool",
@@ -62,7 +65,7 @@ const POINTWISE = new Set([
  */
 export function findFeatures(graph: Graph): Features {
   const walk = new Walk(graph);
-  for (const { name } of graph.outputs) {
+  for (const { name } of graph.outputs.slice(0, MOST_OUTPUTS)) {
     const found = walk.from(name);
     if (found !== undefined) return found;
   }

@@ -209,6 +209,27 @@ describe("a damaged file gives a clear error, or a model, but nothing else", () 
     fc.assert(check, { seed: 3, numRuns: 500 });
   });
 
+  test("nodes with more inputs than a function call can have", () => {
+    const b = new GraphBuilder("wide");
+    const x = b.input("x", "float32", ["N"]);
+    const c = b.constant("c", float32([1000], new Float32Array(1000)));
+    b.node(
+      "Sum",
+      Array.from({ length: 300_000 }, () => x),
+    );
+    b.node(
+      "Concat",
+      Array.from({ length: 300_000 }, () => c),
+      { axis: 0 },
+    );
+    const nested = b.node(
+      "Max",
+      Array.from({ length: 300_000 }, () => c),
+    );
+    b.output("y", "float32", [1000], nested);
+    expect(survives(writeModel(b.build()))).toBe(false);
+  });
+
   test("noise", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void survives(bytes)),

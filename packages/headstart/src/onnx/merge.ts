@@ -1,6 +1,7 @@
 import { HeadstartError } from "../errors.js";
 import { GraphBuilder, OPSET } from "./builder.js";
 import type { Graph, ValueInfo } from "./graph.js";
+import { renameValues } from "./rename.js";
 import { upgrade } from "./upgrade/upgrade.js";
 
 /**
@@ -22,21 +23,25 @@ export function merge(
 ): Graph {
   const differ = first.opsets.get("") !== second.opsets.get("");
   const [front, back] = differ ? [upgrade(first, OPSET), upgrade(second, OPSET)] : [first, second];
-  const builder = GraphBuilder.from(front);
-  builder.clearOutputs();
-  const made = new Set([
-    ...front.inputs.map(({ name }) => name),
-    ...front.initializers.keys(),
-    ...front.nodes.flatMap(({ outputs }) => outputs),
-  ]);
-  const bindings: Record<string, string> = Object.create(null);
+  const keep = options.keep ?? [];
+  const kept = keep.map((name) => {
+    const output = front.outputs.find((one) => one.name === name);
+    if (output === undefined)
+      throw new HeadstartError("INVALID_MODEL", `The graph ${front.name} has no output ${name}.`);
+    return output;
+  });
+  const made = namesOf(front);
   for (const [input, value] of Object.entries(join)) {
     if (!back.inputs.some(({ name }) => name === input))
       throw new HeadstartError("INVALID_MODEL", `The graph ${back.name} has no input ${input}.`);
     if (!made.has(value))
       throw new HeadstartError("INVALID_MODEL", `The graph ${front.name} has no value ${value}.`);
-    bindings[input] = value;
   }
+  const inner = makeRoom(front, back, new Set([...keep, ...front.inputs.map(({ name }) => name)]));
+  const builder = GraphBuilder.from(renameValues(front, inner));
+  builder.clearOutputs();
+  const bindings: Record<string, string> = Object.create(null);
+  for (const [input, value] of Object.entries(join)) bindings[input] = inner.get(value) ?? value;
   for (const { name, type, shape } of back.inputs) {
     if (Object.hasOwn(bindings, name)) continue;
     if (type === undefined || shape === undefined)
@@ -47,18 +52,33 @@ export function merge(
     bindings[name] = builder.input(name, type, shape);
   }
   const names = builder.include(back, bindings);
-  const kept = (options.keep ?? []).map((name) => {
-    const output = front.outputs.find((one) => one.name === name);
-    if (output === undefined)
-      throw new HeadstartError("INVALID_MODEL", `The graph ${front.name} has no output ${name}.`);
-    return output;
-  });
-  const outputs = [
-    ...back.outputs.map((output) => ({ output, value: names.get(output.name) ?? output.name })),
-    ...kept.map((output) => ({ output, value: output.name })),
-  ];
-  for (const { output, value } of outputs) declare(builder, output, value);
+  for (const output of back.outputs) declare(builder, output, names.get(output.name) ?? output.name);
+  // They are there under their names already.
+  for (const output of kept) declare(builder, output, output.name);
   return builder.build();
+}
+
+function namesOf(graph: Graph): Set<string> {
+  return new Set([
+    ...graph.inputs.map(({ name }) => name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap(({ outputs }) => outputs),
+  ]);
+}
+
+/** New names for inner values of the first graph that are called as an output or input of the second. */
+function makeRoom(front: Graph, back: Graph, fixed: ReadonlySet<string>): Map<string, string> {
+  const taken = new Set([...namesOf(front), ...namesOf(back)]);
+  const own = namesOf(front);
+  const renamed = new Map<string, string>();
+  for (const { name } of [...back.outputs, ...back.inputs]) {
+    if (!own.has(name) || fixed.has(name)) continue;
+    let inner = `${name}.inner`;
+    while (taken.has(inner)) inner += "_";
+    taken.add(inner);
+    renamed.set(name, inner);
+  }
+  return renamed;
 }
 
 function declare(builder: GraphBuilder, { name, type, shape }: ValueInfo, value: string): void {

@@ -1,7 +1,7 @@
 import { isFieldSet } from "@bufbuild/protobuf";
 import { TensorProto_DataLocation as Location, type TensorProto, TensorProtoSchema } from "onnx-buf";
 import { HeadstartError } from "../errors.js";
-import { elementTypeOf } from "./element-types.js";
+import { elementTypeName, elementTypeOf } from "./element-types.js";
 import { type DataType, elementBytes, type Tensor } from "./tensor.js";
 
 /**
@@ -37,7 +37,7 @@ export function readTensor(
     if (message.dataLocation === Location.EXTERNAL)
       throw new HeadstartError(
         "UNSUPPORTED",
-        `The tensor ${name} is kept in another file and has an element type that is not read.`,
+        `The tensor ${name} is kept in another file and has the element type ${elementTypeName(message.dataType)}, which is not read.`,
       );
     return undefined;
   }

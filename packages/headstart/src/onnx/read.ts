@@ -10,6 +10,7 @@ import {
   type ValueInfoProto,
 } from "onnx-buf";
 import { HeadstartError } from "../errors.js";
+import { hasExternalData } from "./captures.js";
 import { constantOf } from "./constant.js";
 import { decodeModel } from "./decode.js";
 import { normalDomain } from "./domain.js";
@@ -167,6 +168,12 @@ class Reader {
         return value.every((item) => item !== undefined) ? { kind: "ints", value } : other;
       }
       default:
+        if (hasExternalData(message))
+          throw new HeadstartError(
+            "UNSUPPORTED",
+            `The node ${node} has a subgraph whose constants are kept in another file, which is not read.`,
+            "Save the model as a single file.",
+          );
         return other;
     }
   }

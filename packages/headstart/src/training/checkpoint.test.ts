@@ -5,7 +5,7 @@ import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { float32, int64, type Tensor } from "../onnx/index.js";
-import { writeSafetensors } from "../safetensors.js";
+import { writeSafetensors } from "../onnx/safetensors.js";
 import {
   type Checkpoint,
   type CheckpointState,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { HeadstartError } from "../errors.js";
 import { errorCode, storageError, writeAtomically } from "../files.js";
 import type { Tensor } from "../onnx/index.js";
-import { readSafetensors, writeSafetensors } from "../safetensors.js";
+import { readSafetensors, writeSafetensors } from "../onnx/index.js";
 
 /** What one epoch came to: a row of a run's `results.csv`. It holds no times, so that the same run gives the same bytes. */
 export interface EpochRow {

@@ -4,6 +4,7 @@ export * from "./features.js";
 export * from "./folds.js";
 export * from "./head.js";
 export * from "./lbfgs.js";
+export type { LabelledFeatures } from "./linear-fit.js";
 export * from "./linear-head.js";
 export * from "./losses.js";
 export * from "./optimisers.js";

@@ -12,8 +12,8 @@ import {
   integers,
   type Tensor,
 } from "../onnx/index.js";
+import { readSafetensors } from "../onnx/safetensors.js";
 import { createRandom } from "../random.js";
-import { readSafetensors } from "../safetensors.js";
 import { HEAD_PARAMETERS, initialHead } from "./head.js";
 import type { Optimiser } from "./optimisers.js";
 import { composeEvaluation, composeStep, type Step, type StepOptions } from "./step.js";

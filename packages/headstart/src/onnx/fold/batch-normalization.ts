@@ -1,5 +1,6 @@
 import { reads } from "../captures.js";
 import { floatAttribute, type Graph, intAttribute, type Node } from "../graph.js";
+import { Names } from "../names.js";
 import { prune } from "../prune.js";
 import { elementCount, float32, floats, type Tensor } from "../tensor.js";
 
@@ -21,10 +22,9 @@ export function foldBatchNormalization(graph: Graph): Graph {
     for (const name of reads(node)) readers.set(name, (readers.get(name) ?? 0) + 1);
   }
   const initializers = new Map(graph.initializers);
+  const names = new Names(taken);
   const add = (wanted: string, tensor: Tensor): string => {
-    let name = wanted;
-    for (let count = 1; taken.has(name); count++) name = `${wanted}_${count}`;
-    taken.add(name);
+    const name = names.unique(wanted);
     initializers.set(name, tensor);
     return name;
   };

@@ -24,26 +24,23 @@ export function foldConstants(graph: Graph): Graph {
     const [output] = node.outputs;
     if (node.domain !== "" || output === undefined || output === "" || node.outputs.length > 1) return true;
     if (room <= 0) return true;
-    const sizes = node.inputs.map((name) => constants.get(name)?.data.byteLength ?? 0);
-    const made =
-      constantOf(node) ??
-      shape(node, values) ??
-      evaluate(node, constants, Math.min(Math.max(ELEMENTS_ALLOWANCE, ...sizes), room));
+    let largest = ELEMENTS_ALLOWANCE;
+    for (const name of node.inputs) largest = Math.max(largest, constants.get(name)?.data.byteLength ?? 0);
+    const known = constantOf(node) ?? shape(node, values);
+    const canTry = EVALUATE.has(node.op) && node.inputs.every((name) => name === "" || constants.has(name));
+    const made = known ?? (canTry ? evaluate(node, constants, Math.min(largest, room)) : undefined);
+    // A try costs time even if it comes to nothing.
+    if (made !== undefined || canTry) room -= made?.data.byteLength ?? largest;
     if (made === undefined) return true;
-    room -= made.data.byteLength;
     constants.set(output, made);
     return false;
   });
-  const folded = prune({ ...graph, nodes, initializers: constants }, undefined, { keepInputs: true });
-  return { ...folded, values: graph.values };
+  return prune({ ...graph, nodes, initializers: constants }, undefined, { keepInputs: true });
 }
 
 function evaluate(node: Node, constants: ReadonlyMap<string, Tensor>, limit: number): Tensor | undefined {
-  const rule = EVALUATE.get(node.op);
-  if (rule === undefined) return undefined;
   const inputs = node.inputs.map((name) => constants.get(name));
-  if (node.inputs.some((name, i) => name !== "" && inputs[i] === undefined)) return undefined;
-  return rule(node, inputs, limit);
+  return EVALUATE.get(node.op)?.(node, inputs, limit);
 }
 
 /** What a `Shape` or `Size` node says of a value whose shape has no names in it. */

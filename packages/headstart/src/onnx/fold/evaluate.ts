@@ -130,7 +130,7 @@ function binary(
     walk(dims, strides, [0, 0], (i, [p = 0, q = 0]) => {
       result[i] = round(apply(x[p] ?? 0, y[q] ?? 0));
     });
-    if (!a.type.includes("float") && !result.every(Number.isFinite)) return undefined;
+    if (!a.type.includes("float") && !result.every(Number.isSafeInteger)) return undefined;
     return tensorOf(a.type, dims, result);
   };
 }
@@ -154,13 +154,15 @@ const cast: Evaluate = (node, [x]) => {
 /** The same numbers in another type. */
 function convert(tensor: Tensor, type: DataType): Tensor | undefined {
   if (tensor.type === type) return tensor;
-  // Through a double, 64-bit integers would lose digits; floats out of a whole type's range are not defined.
+  // Through a double, 64-bit integers would lose digits.
   if (EXACT.has(tensor.type) && EXACT.has(type)) return { ...tensor, type };
   const values = numbersOf(tensor);
-  if (tensor.type.includes("float") && !type.includes("float") && type !== "bool") {
-    for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i] ?? 0) < 2 ** 31)) return undefined;
-  }
-  return tensorOf(type, tensor.dims, values);
+  const made = tensorOf(type, tensor.dims, values);
+  if (!tensor.type.includes("float") || type.includes("float") || type === "bool") return made;
+  // What a number beyond the range of a whole type becomes is not defined.
+  const whole = numbersOf(made);
+  for (let i = 0; i < values.length; i++) if (whole[i] !== Math.trunc(values[i] ?? 0)) return undefined;
+  return made;
 }
 
 const reshape: Evaluate = (node, [x, wanted]) => {

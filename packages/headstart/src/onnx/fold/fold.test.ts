@@ -140,6 +140,13 @@ describe("foldConstants", () => {
     ]);
   });
 
+  test("leaves casts of numbers that the type cannot hold", () => {
+    for (const value of [300, -1, Number.NaN, Number.POSITIVE_INFINITY])
+      expect(foldConstants(constant("Cast", [float32([1], [value])], { to: code.uint8 })).nodes).toHaveLength(
+        2,
+      );
+  });
+
   test("does not let a small graph fill the memory", () => {
     const b = new GraphBuilder("g");
     const wide = b.node("ConstantOfShape", [b.integers([2 ** 40])]);

@@ -98,7 +98,7 @@ export class NodeContext {
 
   /** The shape that shapes make together by ONNX's broadcasting. */
   broadcast(shapes: readonly (readonly Dim[])[]): Dim[] {
-    const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+    const rank = shapes.reduce((most, shape) => Math.max(most, shape.length), 0);
     return Array.from({ length: rank }, (_, i) => {
       let result: Dim = 1;
       for (const shape of shapes) {

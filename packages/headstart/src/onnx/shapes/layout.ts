@@ -76,12 +76,13 @@ const concat: ShapeRule = (node) => {
       ),
   );
   const lists = node.inputs.map((input) => input?.elements);
-  const elements = shape.length === 1 && lists.every((list) => list !== undefined) ? lists.flat() : undefined;
+  const length = lists.reduce((sum, list) => sum + (list?.length ?? Number.POSITIVE_INFINITY), 0);
   return [
     {
       type,
       shape,
-      elements: elements !== undefined && elements.length <= MOST_ELEMENTS ? elements : undefined,
+      elements:
+        shape.length === 1 && length <= MOST_ELEMENTS ? lists.flatMap((list) => list ?? []) : undefined,
     },
   ];
 };

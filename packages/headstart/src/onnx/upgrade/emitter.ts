@@ -1,4 +1,5 @@
 import type { Attribute, Dim, Graph, Node } from "../graph.js";
+import { Names } from "../names.js";
 import { inferShapes } from "../shapes/infer.js";
 import { type DataType, int64, type Tensor } from "../tensor.js";
 
@@ -7,7 +8,7 @@ export class Emitter {
   readonly nodes: Node[] = [];
   readonly initializers: Map<string, Tensor>;
   readonly #graph: Graph;
-  readonly #taken: Set<string>;
+  readonly #names: Names;
   readonly #read: Set<string>;
   #values: Graph["values"] | undefined;
 
@@ -15,7 +16,7 @@ export class Emitter {
     this.#graph = graph;
     this.initializers = new Map(graph.initializers);
     const made = graph.nodes.flatMap(({ outputs }) => outputs);
-    this.#taken = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys(), ...made]);
+    this.#names = new Names([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys(), ...made]);
     this.#read = new Set([
       ...graph.outputs.map(({ name }) => name),
       ...graph.nodes.flatMap((node) => node.inputs),
@@ -44,10 +45,7 @@ export class Emitter {
 
   /** A name for a new value. */
   name(wanted: string): string {
-    let name = wanted;
-    for (let count = 1; this.#taken.has(name); count++) name = `${wanted}_${count}`;
-    this.#taken.add(name);
-    return name;
+    return this.#names.unique(wanted);
   }
 
   /** Adds a constant and returns its name. */

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { shared } from "../test/support/shared.js";
-import { HeadstartError } from "./errors.js";
-import { elementBytes, elementCount, float32, floats, int64, type Tensor, uint8 } from "./onnx/tensor.js";
+import { shared } from "../../test/support/shared.js";
+import { HeadstartError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
+import { elementBytes, elementCount, float32, floats, int64, type Tensor, uint8 } from "./tensor.js";
 
 const TYPES = [
   "float32",

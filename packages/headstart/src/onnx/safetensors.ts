@@ -1,5 +1,5 @@
-import { HeadstartError } from "./errors.js";
-import { type DataType, elementBytes, elementCount, type Tensor } from "./onnx/tensor.js";
+import { HeadstartError } from "../errors.js";
+import { type DataType, elementBytes, elementCount, type Tensor } from "./tensor.js";
 
 const DTYPES: Readonly<Record<DataType, string>> = {
   float64: "F64",
@@ -45,7 +45,7 @@ export interface SafetensorsHeader {
 
 /**
  * Tensors as the bytes of a safetensors file (https://github.com/huggingface/safetensors): a length, a JSON header, the data. The same
- * tensors in any order give the same bytes. Every tensor begins at a multiple of 8, larger elements first.
+ * tensors in any order give the same bytes. Larger elements come first, so that each tensor is aligned to its own elements.
  *
  * @param tensors - tensors by name
  * @param metadata - strings that go along

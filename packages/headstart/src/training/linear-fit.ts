@@ -1,0 +1,200 @@
+import { HeadstartError } from "../errors.js";
+import { float32, floats, int64, type Tensor } from "../onnx/index.js";
+import type { Held, Runtime, Session } from "../runtime/index.js";
+import { Lbfgs, type MinimiseOptions } from "./lbfgs.js";
+import { composeLinearFit } from "./linear-graphs.js";
+
+/** Rows that one run of the objective takes: enough for a fast product, little enough to keep memory flat. */
+const BLOCK_ROWS = 4096;
+
+/** Features and labels of some photos, as the fit needs them. */
+export interface LabelledFeatures {
+  readonly count: number;
+  /** Class of each photo, as a number below `classes`. */
+  readonly labels: readonly number[];
+  /** Content hash of each photo, so that copies of a photo stay in one fold. */
+  readonly digests: readonly string[];
+  /** Features of these photos, [rows.length, D]. */
+  readonly read: (rows: readonly number[]) => Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** Standardised features and labels of some photos, left with the runtime. */
+export interface Block {
+  readonly features: Held;
+  readonly label: Held;
+  readonly rows: number;
+}
+
+/** The graphs of the fit, and what is done with them. */
+export class LinearFit {
+  readonly #runtime: Runtime;
+  readonly #features: number;
+  readonly #graphs: Record<keyof ReturnType<typeof composeLinearFit>, Session>;
+  readonly #lbfgs: Lbfgs;
+  /** Cross-entropy and accuracy at the point that the objective was asked about last. */
+  last = { loss: Number.NaN, accuracy: Number.NaN };
+
+  private constructor(
+    runtime: Runtime,
+    features: number,
+    graphs: Record<keyof ReturnType<typeof composeLinearFit>, Session>,
+    lbfgs: Lbfgs,
+  ) {
+    this.#runtime = runtime;
+    this.#features = features;
+    this.#graphs = graphs;
+    this.#lbfgs = lbfgs;
+  }
+
+  static async load(runtime: Runtime, features: number, classes: number): Promise<LinearFit> {
+    const { statistics, standardise, penalty, objective, measure, result } = composeLinearFit(
+      features,
+      classes,
+    );
+    const graphs = {
+      statistics: await runtime.load(statistics),
+      standardise: await runtime.load(standardise),
+      penalty: await runtime.load(penalty),
+      objective: await runtime.load(objective),
+      measure: await runtime.load(measure),
+      result: await runtime.load(result),
+    };
+    return new LinearFit(runtime, features, graphs, await Lbfgs.load(runtime));
+  }
+
+  zeros(size: number): Promise<Held> {
+    return this.#runtime.hold(float32([size], new Float32Array(size)));
+  }
+
+  /** Mean of each feature, and one over the root of the mean variance. */
+  async statistics(set: LabelledFeatures): Promise<{ mean: Tensor; scale: Tensor }> {
+    const D = this.#features;
+    let mean = float32([1, D], new Float32Array(D));
+    let square = float32([], [0]);
+    for (const rows of chunks(range(set.count))) {
+      const share = float32([], [1 / set.count]);
+      const found = await this.#graphs.statistics.run<"mean_out" | "square_out">({
+        features: await this.#read(set, rows),
+        share,
+        mean_in: mean,
+        square_in: square,
+      });
+      mean = found.mean_out;
+      square = found.square_out;
+    }
+    const meanSquare = floats(mean).reduce((sum, value) => sum + value * value, 0) / D;
+    const variance = scalarOf(square) - meanSquare;
+    return { mean, scale: float32([], [variance > 1e-12 ? 1 / Math.sqrt(variance) : 1]) };
+  }
+
+  /** Standardised features and labels of some photos, left with the runtime in blocks. */
+  async hold(set: LabelledFeatures, rows: readonly number[], mean: Tensor, scale: Tensor): Promise<Block[]> {
+    const blocks: Block[] = [];
+    for (const chunk of chunks(rows)) {
+      const raw = await this.#read(set, chunk);
+      const features = await this.#runtime.hold({
+        ...raw,
+        data: this.#runtime.allocate(raw.data.byteLength),
+      });
+      await this.#graphs.standardise.run({ features: raw, mean, scale }, { into: { standard: features } });
+      const labels = chunk.map((row) => set.labels[row] ?? 0);
+      blocks.push({
+        features,
+        label: await this.#runtime.hold(int64([chunk.length], labels)),
+        rows: chunk.length,
+      });
+    }
+    return blocks;
+  }
+
+  async minimise(
+    blocks: readonly Block[],
+    l2: number,
+    point: Held,
+    size: number,
+    options: MinimiseOptions,
+  ): Promise<void> {
+    const share = float32([], [1 / rowsOf(blocks)]);
+    const strength = float32([], [l2]);
+    const spare = await this.zeros(size);
+    const objective = async (at: Held, gradient: Held) => {
+      // The sum goes to and fro between two vectors and ends in `gradient`.
+      let [from, to] = blocks.length % 2 === 0 ? [gradient, spare] : [spare, gradient];
+      const { loss } = await this.#graphs.penalty.run(
+        { point: at, l2: strength },
+        { into: { gradient: from }, fetch: ["loss"] },
+      );
+      const sum = { loss: 0, accuracy: 0 };
+      for (const block of blocks) {
+        const inputs = {
+          features: block.features,
+          label: block.label,
+          point: at,
+          share,
+          gradient_in: from,
+        };
+        const found = await this.#graphs.objective.run(inputs, {
+          into: { gradient_out: to },
+          fetch: ["loss", "accuracy"],
+        });
+        [from, to] = [to, from];
+        sum.loss += scalarOf(found.loss);
+        sum.accuracy += scalarOf(found.accuracy);
+      }
+      this.last = sum;
+      const total = scalarOf(loss) + sum.loss;
+      if (!Number.isFinite(total))
+        throw new HeadstartError(
+          "INVALID_DATA",
+          "The loss is no number.",
+          "The backbone's features are infinite or not a number for some photo.",
+        );
+      return total;
+    };
+    await this.#lbfgs.minimise(objective, point, size, options);
+    await this.#runtime.drop(spare);
+  }
+
+  async measure(blocks: readonly Block[], point: Held): Promise<{ loss: number; accuracy: number }> {
+    const share = float32([], [1 / rowsOf(blocks)]);
+    const sum = { loss: 0, accuracy: 0 };
+    for (const { features, label } of blocks) {
+      const found = await this.#graphs.measure.run<"loss" | "accuracy">({ features, label, point, share });
+      sum.loss += scalarOf(found.loss);
+      sum.accuracy += scalarOf(found.accuracy);
+    }
+    return sum;
+  }
+
+  result(point: Held, mean: Tensor, scale: Tensor): Promise<Record<"weight" | "bias", Tensor>> {
+    return this.#graphs.result.run<"weight" | "bias">({ point, mean, scale });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#graphs).map((session) => session.close()));
+    await this.#lbfgs.close();
+  }
+
+  async #read(set: LabelledFeatures, rows: readonly number[]): Promise<Tensor> {
+    return float32([rows.length, this.#features], await set.read(rows));
+  }
+}
+
+/** All row numbers below `count`. */
+export function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
+/** Number of photos in some blocks. */
+export function rowsOf(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+function chunks(rows: readonly number[]): number[][] {
+  const parts = Math.ceil(rows.length / BLOCK_ROWS);
+  return Array.from({ length: parts }, (_, i) => rows.slice(i * BLOCK_ROWS, (i + 1) * BLOCK_ROWS));
+}
+
+function scalarOf(tensor: Tensor): number {
+  return floats(tensor)[0] ?? Number.NaN;
+}
