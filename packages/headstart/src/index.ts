@@ -1,4 +1,12 @@
-export type { Device, RuntimeOptions } from "./runtime/index.js";
+/**
+ * From a folder of labelled photos to a trained, measured and shipped image classifier.
+ *
+ * {@link train} makes a run; {@link Classifier} answers with its model; {@link evaluateClassifier} measures one on other photos;
+ * {@link summarise} lists its layers; {@link drawAugmented} shows what augmentation does. What goes wrong is a {@link HeadstartError}.
+ *
+ * @module headstart
+ */
+export type { Augmentation, Skipped, Split } from "./data/index.js";
 export { type ErrorCode, HeadstartError } from "./errors.js";
 export type { ClassMetrics, SplitMetrics } from "./evaluation/index.js";
 export {
@@ -12,6 +20,7 @@ export {
   type SummaryRow,
   summarise,
 } from "./model/index.js";
+export type { Dim } from "./onnx/index.js";
 export {
   type AugmentedSheet,
   type AugmentOptions,
@@ -27,4 +36,17 @@ export {
   type TrainOptions,
   train,
 } from "./run/index.js";
-export type { EpochRow, Recipe, Stage } from "./training/index.js";
+export type { Device, RuntimeOptions } from "./runtime/index.js";
+export type {
+  Adam,
+  AdamW,
+  EpochRow,
+  Initial,
+  LogisticRegression,
+  Optimiser,
+  Recipe,
+  Rmsprop,
+  Schedule,
+  Sgd,
+  Stage,
+} from "./training/index.js";

@@ -21,13 +21,28 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s aborts the signal, once, and says 
 });
 
 test("the second ends the program at once", async () => {
-  const exit = vi.spyOn(process, "exit").mockImplementation(() => undefined as never);
+  const kill = vi.spyOn(process, "kill").mockReturnValue(true);
+  const before = listeners();
   await withInterrupt(new Terminal(captured()), async () => {
-    process.emit("SIGINT");
-    expect(exit).not.toHaveBeenCalled();
-    process.emit("SIGINT");
+    process.emit("SIGINT", "SIGINT");
+    expect(kill).not.toHaveBeenCalled();
+    process.emit("SIGINT", "SIGINT");
+    expect(kill).toHaveBeenCalledWith(process.pid, "SIGINT");
+    expect(listeners()).toBe(before);
   });
-  expect(exit).toHaveBeenCalledWith(130);
+});
+
+test("a reader that wants no more interrupts quietly", async () => {
+  const streams = captured();
+  const terminal = new Terminal(streams);
+  const aborted = await withInterrupt(terminal, async (signal) => {
+    terminal.close();
+    return signal.aborted;
+  });
+  expect(aborted).toBe(true);
+  terminal.print("a line");
+  terminal.say("another");
+  expect([streams.out(), streams.err(), terminal.isClosed]).toEqual(["", "", true]);
 });
 
 test("what throws because of the signal is INTERRUPTED; other errors stay, and the handlers go", async () => {

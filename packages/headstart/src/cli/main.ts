@@ -20,12 +20,13 @@ import { addTrain } from "./train.js";
  */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const terminal = new Terminal(streams);
-  const leave = (error: NodeJS.ErrnoException) => {
-    // Whoever read the output has read enough, as `head` does.
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
+  const { stdout, stderr } = streams;
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    terminal.close();
   };
-  streams.stdout.on("error", leave);
+  stdout.on("error", onError);
+  stderr.on("error", onError);
   const program = describeProgram(terminal);
   try {
     if (argv.length === 0) program.outputHelp();
@@ -41,8 +42,9 @@ export async function main(argv: readonly string[], streams: Streams = process):
     });
   } finally {
     // What goes wrong with a write is known once it is through.
-    await new Promise<void>((resolve) => streams.stdout.write("", () => setImmediate(resolve)));
-    streams.stdout.off("error", leave);
+    await new Promise<void>((resolve) => stdout.write("", () => setImmediate(resolve)));
+    stdout.off("error", onError);
+    stderr.off("error", onError);
   }
 }
 

@@ -63,10 +63,10 @@ async function predict(
         : csv
           ? await CsvPrinter.open(terminal)
           : await LinePrinter.open(terminal, classifier.classes, photos),
-      ...(grid === undefined
-        ? []
-        : [await GridPrinter.open(terminal, classifier.classes, grid, json !== true && csv !== true)]),
     ];
+    // The grid is drawn before the end of the document, which is then an error where it cannot be written.
+    if (grid !== undefined)
+      printers.unshift(await GridPrinter.open(terminal, classifier.classes, grid, !json && !csv));
     const skip = (name: string, reason: string) => {
       if (!json) terminal.warn(printable(`${name} is skipped: ${reason}`));
       for (const printer of printers) printer.skip(name, reason);

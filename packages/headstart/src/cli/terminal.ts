@@ -23,8 +23,11 @@ export class Terminal {
   readonly errorColours: Colours;
   /** Called before a line is printed, so that a bar can make way. */
   beforeLine: (() => void) | undefined;
+  /** Called when whoever read the output wants no more of it, as `head` does. */
+  onClosed: (() => void) | undefined;
   /** What the program will exit with, unless an error says otherwise. */
   exitCode = 0;
+  #isClosed = false;
 
   constructor(streams: Streams) {
     this.streams = streams;
@@ -42,8 +45,20 @@ export class Terminal {
     return this.streams.stderr.isTTY === true;
   }
 
+  /** Whether nobody reads the output any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Hears that nobody reads the output any more; nothing is printed from then on. */
+  close(): void {
+    this.#isClosed = true;
+    this.onClosed?.();
+  }
+
   /** Prints a line of the result. */
   print(line = ""): void {
+    if (this.#isClosed) return;
     this.beforeLine?.();
     this.streams.stdout.write(`${line}\n`);
   }
@@ -55,6 +70,7 @@ export class Terminal {
 
   /** Prints a line about what goes on. */
   say(line: string): void {
+    if (this.#isClosed) return;
     this.beforeLine?.();
     this.streams.stderr.write(`${line}\n`);
   }

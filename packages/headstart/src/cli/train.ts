@@ -77,7 +77,7 @@ function checkArguments(photos: string | undefined, options: TrainArguments, com
     throw new CommanderError(
       2,
       "headstart.resume",
-      `error: --resume takes everything from the run; leave out ${extra}`,
+      `error: leave out ${extra}: --resume takes everything from the run`,
     );
 }
 

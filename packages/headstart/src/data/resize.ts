@@ -27,6 +27,8 @@ export function resizeStage(size: number, resize: Resize): PhotoStage {
       coordinate_transformation_mode: "half_pixel",
       cubic_coeff_a: float(-0.5),
       antialias: 1,
+      // At the edges, weights of pixels that are not there are shared out among those that are, as Pillow does.
+      exclude_outside: 1,
     });
     return b.node("Round", [b.node("Clip", [resized, b.scalar(0), b.scalar(255)])]);
   };

@@ -28,7 +28,7 @@ export interface SplitMetrics {
   photos: number;
   /** Share of photos whose most probable class is the true one, from 0 to 1. */
   accuracy: number | null;
-  /** The Wilson interval of the accuracy at 95 %, from 0 to 1: see {@link wilsonInterval}. */
+  /** The accuracy's Wilson score interval at 95 %, lower and upper bound, from 0 to 1. */
   accuracyInterval: [number, number] | null;
   /** Share of photos whose true class is among the five most probable; 1 when there are five classes or fewer. */
   top5: number | null;

@@ -10,6 +10,7 @@ import { type Provenance, readProvenance } from "./provenance.js";
 
 /** One class and how probable it is. */
 export interface Prediction {
+  /** The class's name, as its folder is called. */
   readonly className: string;
   /** From 0 to 1; all classes together make 1. */
   readonly probability: number;
@@ -17,8 +18,11 @@ export interface Prediction {
 
 /** Decoded pixels: RGB, rows from the top, three bytes a pixel. */
 export interface RawPixels {
+  /** `width * height * 3` bytes. */
   readonly data: Uint8Array;
+  /** Pixels in a row. */
   readonly width: number;
+  /** Number of rows. */
   readonly height: number;
 }
 
@@ -27,8 +31,20 @@ export type PhotoInput = string | Uint8Array | Blob | RawPixels;
 
 /** What {@link Classifier.classify} says about one of many photos. */
 export type Answer =
-  | { readonly index: number; readonly probabilities: Float32Array; readonly truncated: boolean }
-  | { readonly index: number; readonly reason: string };
+  | {
+      /** Which of the photos it is, counted from 0. */
+      readonly index: number;
+      /** One for each class, in the order of {@link Classifier.classes}. */
+      readonly probabilities: Float32Array;
+      /** Whether the file was cut off or damaged, and used as far as it goes. */
+      readonly truncated: boolean;
+    }
+  | {
+      /** Which of the photos it is, counted from 0. */
+      readonly index: number;
+      /** Why it could not be decoded. */
+      readonly reason: string;
+    };
 
 /** Photos that go through the network at once when there are many. */
 const BATCH = 32;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Split } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import type { Graph } from "../onnx/index.js";
 
@@ -7,31 +8,62 @@ const KEY = "headstart";
 
 const figure = z.number().nullable();
 
-const provenanceSchema = z.object({
+/** Where a shipped model comes from and how its outputs are to be read: what its metadata says. */
+export interface Provenance {
   /** Version of this description. */
-  format: z.literal(1),
+  readonly format: 1;
   /** Version of Headstart that wrote the model. */
-  version: z.string(),
+  readonly version: string;
   /** Class names, in the order of the outputs. */
+  readonly classes: readonly string[];
+  /** Side of the square that photos are resized to, in pixels. */
+  readonly imageSize: number;
+  /** How photos are resized. */
+  readonly resize: "bicubic" | "nearest";
+  /** The pretrained network: its name, the SHA-256 of its file, its licence, and where its weights come from. */
+  readonly backbone: {
+    readonly name: string;
+    readonly sha256: string;
+    readonly licence: string;
+    readonly source: string;
+  };
+  /** Name of the recipe that it was trained by. */
+  readonly recipe: string;
+  /** The seed that it was trained with. */
+  readonly seed: number;
+  /** What was measured when it was trained, of each split that had photos. */
+  readonly metrics: Readonly<
+    Partial<
+      Record<
+        Split,
+        {
+          readonly photos: number;
+          readonly accuracy: number | null;
+          readonly top5: number | null;
+          readonly loss: number | null;
+        }
+      >
+    >
+  >;
+  /** Fingerprint of the photos that it was trained on: SHA-256 over every photo's name, class, split and content. */
+  readonly data: string;
+}
+
+const provenanceSchema: z.ZodType<Provenance> = z.object({
+  format: z.literal(1),
+  version: z.string(),
   classes: z.array(z.string()).min(2),
-  /** Side of the square that photos are resized to. */
   imageSize: z.int().positive(),
   resize: z.enum(["bicubic", "nearest"]),
   backbone: z.object({ name: z.string(), sha256: z.string(), licence: z.string(), source: z.string() }),
-  /** The recipe that it was trained by, and the seed. */
   recipe: z.string(),
   seed: z.int(),
-  /** What was measured when it was trained. */
   metrics: z.partialRecord(
     z.enum(["train", "validation", "test"]),
     z.object({ photos: z.int(), accuracy: figure, top5: figure, loss: figure }),
   ),
-  /** Fingerprint of the photos it was trained on. */
   data: z.string(),
 });
-
-/** Where a shipped model comes from and how its outputs are to be read. */
-export type Provenance = z.infer<typeof provenanceSchema>;
 
 /** The metadata properties that carry a provenance. `classes` is repeated by itself for programs that know nothing of Headstart. */
 export function provenanceMetadata(provenance: Provenance): ReadonlyMap<string, string> {

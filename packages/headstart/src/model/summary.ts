@@ -60,6 +60,12 @@ export interface Summary {
  *
  * @param path - a run's folder, an `.onnx` file that `train` wrote, a backbone's name, or a backbone's `.onnx` file
  * @throws HeadstartError `NOT_FOUND`, `INVALID_MODEL`, or `INVALID_OPTION` for a name that is none of these
+ *
+ * @example
+ * import { summarise } from "headstart";
+ * const { features, rows } = await summarise("efficientnet-lite0");
+ * features.count // => 1280
+ * console.log(rows[0]?.layer, rows[0]?.outputShape);
  */
 export async function summarise(path: string): Promise<Summary> {
   if (Object.hasOwn(BACKBONES, path) || !(await exists(path)))

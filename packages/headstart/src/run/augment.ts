@@ -34,8 +34,9 @@ export interface AugmentOptions {
 export interface AugmentedSheet {
   /** Its path. */
   readonly out: string;
-  /** How many photos it shows, at most {@link SHEET_LIMIT}, and how many were found. */
+  /** How many photos it shows, at most 40. */
   readonly shown: number;
+  /** How many photos were found. */
   readonly found: number;
   /** Files that were not used, and why. */
   readonly skipped: readonly Skipped[];

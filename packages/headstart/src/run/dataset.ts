@@ -1,8 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { count, type Dataset, MIN_TRAINING_PHOTOS, type Photo, type Skipped, type Split } from "../data/index.js";
+import {
+  count,
+  type Dataset,
+  MIN_TRAINING_PHOTOS,
+  type Photo,
+  type Skipped,
+  type Split,
+} from "../data/index.js";
 import { HeadstartError } from "../errors.js";
+import { errorCode, storageError } from "../files.js";
 import type { Failures } from "../training/index.js";
 import { parseJson, RUN_FILES, writeJson } from "./folder.js";
 
@@ -20,23 +28,27 @@ export function countSplits(photos: readonly Pick<Photo, "split">[]): Record<Spl
  */
 export function withoutFailures(dataset: Dataset, failures: Failures): Dataset {
   if (failures.size === 0) return dataset;
-  const skipped: Skipped[] = [...dataset.skipped];
+  const failed: Skipped[] = [];
   const photos = dataset.photos.filter(({ digest, name }) => {
     const reason = failures.get(digest);
-    if (reason !== undefined) skipped.push({ name, reason });
+    if (reason !== undefined) failed.push({ name, reason });
     return reason === undefined;
   });
-  const short = dataset.classes.find(
-    (name) =>
-      photos.filter(({ className, split }) => className === name && split === "train").length < MIN_TRAINING_PHOTOS,
-  );
+  const trained = countClasses(photos.filter(({ split }) => split === "train"));
+  const short = dataset.classes.find((name) => (trained.get(name) ?? 0) < MIN_TRAINING_PHOTOS);
   if (short !== undefined)
     throw new HeadstartError(
       "INVALID_DATA",
-      `${count(failures.size, "photo")} cannot be decoded, and without them the class ${short} has too few to train on.`,
-      `Every class needs at least ${MIN_TRAINING_PHOTOS} training photos that can be decoded.`,
+      `${count(failed.length, "photo")} cannot be decoded, and without them the class ${short} has too few to train on.`,
+      `Every class needs at least ${MIN_TRAINING_PHOTOS} training photos that can be decoded. The first that cannot: ${failed[0]?.name}: ${failed[0]?.reason}`,
     );
-  return { ...dataset, photos, skipped };
+  return { ...dataset, photos, skipped: [...dataset.skipped, ...failed] };
+}
+
+function countClasses(photos: readonly Photo[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { className } of photos) counts.set(className, (counts.get(className) ?? 0) + 1);
+  return counts;
 }
 
 /** Photos of one split, with the label of each. */
@@ -75,15 +87,23 @@ export async function writeData(
 }
 
 /**
- * Refuses photos that are not those that a run began with.
+ * Refuses photos that are not those that a run began with. A run that was interrupted before it had found them takes any.
  *
- * @throws HeadstartError `INVALID_RUN` if they differ
+ * @throws HeadstartError `INVALID_RUN` if they differ, or the run's `data.json` is damaged
  */
 export async function checkSameData(folder: string, dataset: Dataset): Promise<void> {
-  const text = await readFile(join(folder, RUN_FILES.data), "utf8").catch(() => undefined);
+  const path = join(folder, RUN_FILES.data);
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
+    return undefined;
+  });
   if (text === undefined) return;
   const parsed = z.object({ fingerprint: z.string() }).safeParse(parseJson(text));
-  if (parsed.success && parsed.data.fingerprint === dataset.fingerprint) return;
+  if (!parsed.success)
+    throw new HeadstartError("INVALID_RUN", `${path} is damaged.`, "Bring it back, or start a new run.", {
+      cause: parsed.error,
+    });
+  if (parsed.data.fingerprint === dataset.fingerprint) return;
   throw new HeadstartError(
     "INVALID_RUN",
     `The photos in ${dataset.root} are not those that the run ${folder} began with.`,

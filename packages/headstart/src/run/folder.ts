@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { HeadstartError } from "../errors.js";
-import { errorCode, storageError, writeAtomically } from "../files.js";
+import { errorCode, storageError, TEMPORARY_SUFFIX, writeAtomically } from "../files.js";
 import { type Recipe, recipeSchema } from "../training/index.js";
 
 /** Everything that was chosen for a run: what stands in its `recipe.json`. */
@@ -49,34 +49,66 @@ export const RUN_FILES = {
   checkpoint: "checkpoint.safetensors",
 } as const;
 
+/** A folder made for a new run. */
+export interface RunFolder {
+  /** Absolute. */
+  readonly folder: string;
+  /** Takes the folder away again, and those above it that were made for it, for a run that cannot begin. */
+  readonly discard: () => Promise<void>;
+}
+
 /**
  * Makes the folder of a new run.
  *
  * @param out - the folder that runs stand in; made where it is missing
  * @param name - the run's name; by default the next number
- * @returns the run's folder, absolute
- * @throws HeadstartError `INVALID_OPTION` if there is a run of that name, or the name leads out of the folder
+ * @throws HeadstartError `INVALID_OPTION` if there is a run of that name, the name leads out of the folder, or `out` is a file; `STORAGE`
+ *   if the disk refuses
  */
-export async function createRunFolder(out: string, name: string | undefined): Promise<string> {
+export async function createRunFolder(out: string, name: string | undefined): Promise<RunFolder> {
   const parent = resolve(out);
-  await inStorage(parent, () => mkdir(parent, { recursive: true }));
-  if (name !== undefined) {
-    if (!/^[^/\\]+$/.test(name) || name === "." || name === "..")
-      throw new HeadstartError(
-        "INVALID_OPTION",
-        `"${name}" is no name for a run.`,
-        "Use a name without slashes.",
-      );
-    const folder = join(parent, name);
-    if (!(await makeFolder(folder)))
-      throw new HeadstartError(
-        "INVALID_OPTION",
-        `There is a run ${folder} already.`,
-        "Choose another --name, go on with it by --resume, or delete the folder.",
-      );
-    return folder;
+  if (name !== undefined && (!/^[^/\\\p{Cc}]+$/u.test(name) || name === "." || name === ".."))
+    throw new HeadstartError(
+      "INVALID_OPTION",
+      `"${name}" is no name for a run.`,
+      "Use a name without slashes.",
+    );
+  const made = await makeParent(parent);
+  const folder = name === undefined ? await makeNumbered(parent) : join(parent, name);
+  if (name !== undefined && !(await makeFolder(folder)))
+    throw new HeadstartError(
+      "INVALID_OPTION",
+      `There is a run ${folder} already.`,
+      "Choose another --name, go on with it by --resume, or delete the folder.",
+    );
+  const discard = async () => {
+    try {
+      await rm(folder, { recursive: true, force: true });
+      if (made === undefined) return;
+      for (let empty = parent; empty.length >= made.length; empty = dirname(empty)) await rmdir(empty);
+    } catch {
+      // What cannot be taken away stays; why the run cannot begin matters more.
+    }
+  };
+  return { folder, discard };
+}
+
+/** Makes the folder that runs stand in, and returns the first of its folders that was missing. */
+async function makeParent(parent: string): Promise<string | undefined> {
+  try {
+    return await mkdir(parent, { recursive: true });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== "EEXIST" && code !== "ENOTDIR") throw storageError(error, parent);
+    throw new HeadstartError("INVALID_OPTION", `${parent} is not a folder.`, "Choose another --out.", {
+      cause: error,
+    });
   }
-  const numbers = (await readdir(parent)).filter((entry) => /^\d{1,9}$/.test(entry)).map(Number);
+}
+
+async function makeNumbered(parent: string): Promise<string> {
+  const entries = await inStorage(parent, () => readdir(parent));
+  const numbers = entries.filter((entry) => /^\d{1,9}$/.test(entry)).map(Number);
   for (let number = Math.max(0, ...numbers) + 1; ; number++) {
     const folder = join(parent, String(number));
     if (await makeFolder(folder)) return folder;
@@ -104,7 +136,7 @@ export async function writeChoices(folder: string, choices: RunChoices): Promise
 /**
  * Reads what was chosen for a run.
  *
- * @throws HeadstartError `INVALID_RUN` if the folder is no run, or its `recipe.json` is damaged
+ * @throws HeadstartError `NOT_FOUND` if there is no such folder, `INVALID_RUN` if it is no run or its `recipe.json` is damaged
  */
 export async function readChoices(folder: string): Promise<RunChoices> {
   const path = join(folder, RUN_FILES.recipe);
@@ -116,14 +148,28 @@ export async function readChoices(folder: string): Promise<RunChoices> {
       "A run is its folder, such as runs/1.",
     );
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new HeadstartError("INVALID_RUN", `${folder} is not a run: it has no ${RUN_FILES.recipe}.`, "", {
-      cause: error,
-    });
+    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
+    throw new HeadstartError(
+      "INVALID_RUN",
+      `${folder} is not a run: it has no ${RUN_FILES.recipe}.`,
+      "A run is its folder, such as runs/1.",
+      { cause: error },
+    );
   });
   const parsed = choicesSchema.safeParse(parseJson(text));
   if (!parsed.success)
-    throw new HeadstartError("INVALID_RUN", `${path} is damaged: ${z.prettifyError(parsed.error)}`);
+    throw new HeadstartError("INVALID_RUN", `${path} is damaged.`, "Bring it back, or start a new run.", {
+      cause: parsed.error,
+    });
   return parsed.data;
+}
+
+/** Removes what a process that was killed has left half-written. */
+export async function removeHalfWritten(folder: string): Promise<void> {
+  await inStorage(folder, async () => {
+    for (const name of await readdir(folder))
+      if (name.endsWith(TEMPORARY_SUFFIX)) await rm(join(folder, name), { force: true });
+  });
 }
 
 /** Writes a value as JSON, whole or not at all. */

@@ -153,8 +153,8 @@ async function descend(
   });
   await open?.close();
   const sized = await SizedPhotos.open(context, trained.imageSize);
-  await sized.extract(dataset.photos);
-  return { dataset, sized, ...trained, seed: choices.seed };
+  const measured = withoutFailures(dataset, await sized.extract(dataset.photos));
+  return { dataset: measured, sized, ...trained, seed: choices.seed };
 }
 
 /** What a stage trains on: photos with what is drawn for each, through augmentation and backbone; or stored features. */
@@ -166,15 +166,18 @@ async function stageData(
   augmentation: Augmentation | null,
 ): Promise<StageData> {
   const { imageSize } = sized;
-  await sized.extract(augmentation === null ? [...train, ...validation] : validation);
+  const stored = augmentation === null ? [...train, ...validation] : validation;
+  const failures = await sized.extract(stored);
+  const lost = stored.find(({ digest }) => failures.has(digest));
+  if (lost !== undefined) throw lostPhoto(lost, failures.get(lost.digest));
   const { features } = await sized.features(validation);
   if (augmentation === null) {
-    const stored = await runtime.hold((await sized.features(train)).features);
+    const held = await runtime.hold((await sized.features(train)).features);
     return {
       front: composeStoredFront(backbone.features),
-      inputs: async (rows) => ({ stored, row: int64([rows.length], rows) }),
+      inputs: async (rows) => ({ stored: held, row: int64([rows.length], rows) }),
       validation: features,
-      close: () => runtime.drop(stored),
+      close: () => runtime.drop(held),
     };
   }
   const bytes = imageSize * imageSize * 3;
@@ -187,7 +190,11 @@ async function stageData(
       const data = runtime.allocate(rows.length * bytes);
       const photos = rows.flatMap((row) => train[row] ?? []);
       await Promise.all(
-        photos.map((photo, i) => sized.load(photo, data.subarray(i * bytes, (i + 1) * bytes))),
+        photos.map((photo, i) =>
+          sized.load(photo, data.subarray(i * bytes, (i + 1) * bytes)).catch((error: unknown) => {
+            throw lostPhoto(photo, error instanceof Error ? error.message : String(error));
+          }),
+        ),
       );
       const image = { type: "uint8", dims: [rows.length, imageSize, imageSize, 3], data } as const;
       return { image, affine: float32([rows.length, 2, 3], affine) };
@@ -195,6 +202,15 @@ async function stageData(
     validation: features,
     close: async () => undefined,
   };
+}
+
+/** A photo that could be decoded when training began cannot be left out in the middle: the run would not be the same. */
+function lostPhoto({ name }: Photo, reason = ""): HeadstartError {
+  return new HeadstartError(
+    "INVALID_DATA",
+    `The photo ${name} cannot be decoded any more. ${reason}`.trimEnd(),
+    "What is trained so far is saved: bring the photo back and go on with the run, or start a new one.",
+  );
 }
 
 function labelledFeatures(dataset: Dataset, split: Photo["split"], sized: SizedPhotos): LabelledFeatures {

@@ -54,7 +54,7 @@ function describe(progress: Progress): string | undefined {
     }
     case "progress":
       return progress.done === progress.total
-        ? `${progress.phase} ${progress.detail}: ${progress.total} done`
+        ? `${[progress.phase, progress.detail].filter(Boolean).join(", ")}: ${progress.total} done`
         : undefined;
     case "epoch":
       return JSON.stringify(progress.row);

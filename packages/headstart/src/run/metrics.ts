@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import type { Split } from "../data/index.js";
 import { evaluate, type SplitMetrics } from "../evaluation/index.js";
+import { errorCode, storageError } from "../files.js";
 import { floats, int64 } from "../onnx/index.js";
 import { composeEvaluation } from "../training/index.js";
 import type { RunContext } from "./context.js";
@@ -68,22 +70,36 @@ export async function measure(
 }
 
 /** Writes `metrics.json`, the last file of a run: where it stands, the run is finished. */
-export async function writeMetrics(
-  folder: string,
-  classes: readonly string[],
-  metrics: Metrics,
-): Promise<void> {
-  await writeJson(join(folder, RUN_FILES.metrics), { classes, ...metrics });
+export async function writeMetrics(folder: string, metrics: Metrics): Promise<void> {
+  await writeJson(join(folder, RUN_FILES.metrics), metrics);
 }
 
 /** The figures of a finished run; undefined where it is not finished. */
-export async function readMetrics(
-  folder: string,
-): Promise<{ readonly classes: readonly string[]; readonly metrics: Metrics } | undefined> {
-  const text = await readFile(join(folder, RUN_FILES.metrics), "utf8").catch(() => undefined);
-  const json = text === undefined ? undefined : parseJson(text);
-  if (json === undefined) return undefined;
-  // The run's own file, written whole by writeMetrics.
-  const { classes, train, validation, test } = json as { classes: string[] } & Metrics;
-  return { classes, metrics: { train, validation, test } };
+export async function readMetrics(folder: string): Promise<Metrics | undefined> {
+  const path = join(folder, RUN_FILES.metrics);
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
+    return undefined;
+  });
+  // A file that is damaged is written again, at the end of the same run.
+  const parsed = metricsSchema.safeParse(text === undefined ? undefined : parseJson(text));
+  return parsed.success ? parsed.data : undefined;
 }
+
+const figure = z.number().nullable();
+const splitSchema: z.ZodType<SplitMetrics> = z.object({
+  photos: z.int(),
+  accuracy: figure,
+  accuracyInterval: z.tuple([z.number(), z.number()]).nullable(),
+  top5: figure,
+  loss: figure,
+  perClass: z.array(
+    z.object({ className: z.string(), photos: z.int(), precision: figure, recall: figure, f1: figure }),
+  ),
+  confusion: z.array(z.array(z.int())),
+});
+const metricsSchema: z.ZodType<Metrics> = z.object({
+  train: splitSchema,
+  validation: splitSchema,
+  test: splitSchema,
+});

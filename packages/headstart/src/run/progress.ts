@@ -15,9 +15,13 @@ export type Progress =
   | {
       /** What was found in the folder of photos, before anything is computed. */
       readonly kind: "found";
+      /** Class names, in the order of the model's outputs. */
       readonly classes: readonly string[];
+      /** How many photos each split has. */
       readonly photos: Readonly<Record<Split, number>>;
+      /** How many files are not used. */
       readonly skipped: number;
+      /** Sentences about what is odd but can be trained on. */
       readonly warnings: readonly string[];
       /** The run's folder. */
       readonly folder: string;
@@ -25,8 +29,11 @@ export type Progress =
   | {
       /** Work of one kind has got on. */
       readonly kind: "progress";
+      /** What is being done. */
       readonly phase: Phase;
+      /** How much of it is done. */
       readonly done: number;
+      /** How much there is to do. */
       readonly total: number;
       /** Such as `epoch 3 of 20`; empty where the phase says it all. */
       readonly detail: string;
@@ -34,11 +41,13 @@ export type Progress =
   | {
       /** An epoch is over (for L-BFGS, an iteration). */
       readonly kind: "epoch";
+      /** What it came to. */
       readonly row: EpochRow;
     }
   | {
       /** Something worth saying in a sentence. */
       readonly kind: "note";
+      /** The sentence. */
       readonly message: string;
     };
 

@@ -1,3 +1,4 @@
+import { access, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
   BACKBONES,
@@ -15,7 +16,14 @@ import { type Device, Runtime, resolveRuntimeOptions } from "../runtime/index.js
 import { type Recipe, resolveRecipe, type Stage } from "../training/index.js";
 import { VERSION } from "../version.js";
 import { checkSameData, countSplits, writeData } from "./dataset.js";
-import { createRunFolder, RUN_FILES, type RunChoices, readChoices, writeChoices } from "./folder.js";
+import {
+  createRunFolder,
+  RUN_FILES,
+  type RunChoices,
+  readChoices,
+  removeHalfWritten,
+  writeChoices,
+} from "./folder.js";
 import { trainClassifierHead } from "./head.js";
 import { RunLog } from "./log.js";
 import { measure, readMetrics, writeMetrics } from "./metrics.js";
@@ -33,7 +41,7 @@ export interface TrainOptions {
   readonly stages?: string | readonly Stage[];
   /** Photos in a step. Default: the recipe's. */
   readonly batchSize?: number;
-  /** Default: the recipe's. */
+  /** Size of the optimiser's steps. Default: the recipe's. */
   readonly learningRate?: number;
   /** What everything random is drawn from: the split, the order, augmentation, dropout. Default: 0. */
   readonly seed?: number;
@@ -45,7 +53,7 @@ export interface TrainOptions {
   readonly name?: string;
   /** Threads that ONNX Runtime uses. Default: as many as the machine runs at once. */
   readonly threads?: number;
-  /** Default: `cpu`. */
+  /** Where the network runs. Default: `cpu`. */
   readonly device?: Device;
   /** Ends the run early, leaving what is needed to go on with {@link resume}. */
   readonly signal?: AbortSignal;
@@ -105,9 +113,16 @@ export async function train(photos: string, options: TrainOptions = {}): Promise
     device,
     threads,
   };
-  const dataset = await readPhotos(choices, options);
-  const folder = await createRunFolder(options.out ?? "runs", options.name);
-  await writeChoices(folder, choices);
+  // The folder is there before the photos are read, so that a process that is killed while it reads them can be gone on with.
+  const { folder, discard } = await createRunFolder(options.out ?? "runs", options.name);
+  let dataset: Dataset;
+  try {
+    await writeChoices(folder, choices);
+    dataset = await readPhotos(choices, options);
+  } catch (error) {
+    await discard();
+    throw error;
+  }
   return await carryOut(folder, choices, backbone, dataset, options);
 }
 
@@ -117,7 +132,8 @@ export async function train(photos: string, options: TrainOptions = {}): Promise
  * @param folder - the run's folder; what it needs stands there
  * @param options - `signal` and `onProgress`, as for {@link train}
  * @returns the finished run; one that was finished already is returned as it is
- * @throws HeadstartError `INVALID_RUN` if the folder is no run, or its photos or its backbone have changed since
+ * @throws HeadstartError `INVALID_RUN` if the folder is no run, or its photos or its backbone have changed since; `NOT_FOUND` if it does
+ *   not exist; as {@link train}
  *
  * @example
  * import { resume } from "headstart";
@@ -130,14 +146,15 @@ export async function resume(
 ): Promise<Run> {
   const absolute = resolve(folder);
   const choices = await readChoices(absolute);
-  const finished = await readMetrics(absolute);
+  const finished = await readRun(absolute);
   if (finished !== undefined) {
     options.onProgress?.({
       kind: "note",
       message: `The run ${folder} is finished; there is nothing to go on with.`,
     });
-    return { folder: absolute, model: join(absolute, RUN_FILES.model), ...finished };
+    return finished;
   }
+  await removeHalfWritten(absolute);
   const backbone = await loadBackbone(choices.backbone);
   if (backbone.digest !== choices.backboneSha256)
     throw new HeadstartError(
@@ -148,6 +165,18 @@ export async function resume(
   const dataset = await readPhotos(choices, options);
   await checkSameData(absolute, dataset);
   return await carryOut(absolute, choices, backbone, dataset, options);
+}
+
+/** The run in a folder; undefined where it is not finished. */
+async function readRun(folder: string): Promise<Run | undefined> {
+  const metrics = await readMetrics(folder);
+  const model = join(folder, RUN_FILES.model);
+  const exists = await access(model).then(
+    () => true,
+    () => false,
+  );
+  if (metrics === undefined || !exists) return undefined;
+  return { folder, model, classes: metrics.train.perClass.map(({ className }) => className), metrics };
 }
 
 /** From photos that have been found to a finished run: the way of a photo, from top to bottom. */
@@ -192,7 +221,9 @@ async function carryOut(
         kind: "note",
         message: `${count(skipped, "file")} skipped; ${RUN_FILES.data} says which and why.`,
       });
-    await writeMetrics(folder, dataset.classes, metrics);
+    await writeMetrics(folder, metrics);
+    // Nothing is left to go on with.
+    await rm(join(folder, RUN_FILES.checkpoint), { force: true });
     report({ kind: "progress", phase: "measuring", done: 1, total: 1, detail: "" });
     return { folder, model, classes: dataset.classes, metrics };
   } catch (error) {

@@ -6,11 +6,14 @@ export type Device = "cpu" | "webgpu" | "cuda";
 
 const DEVICES: readonly Device[] = ["cpu", "webgpu", "cuda"];
 
-/** How a {@link Runtime} works. */
+/** How ONNX Runtime works: on which device, with how many threads. */
 export interface RuntimeOptions {
   /** Where graphs run. Default: `cpu`. */
   readonly device?: Device;
-  /** Threads that one operator may use. Default: as many as the machine runs at once. Results may differ in the last bit between numbers of threads. */
+  /**
+   * Threads that one operator may use. Default: as many as the machine runs at once. Results may differ in the last bit between
+   * numbers of threads.
+   */
   readonly threads?: number;
 }
 

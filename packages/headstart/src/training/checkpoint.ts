@@ -12,13 +12,15 @@ export interface EpochRow {
   readonly epoch: number;
   /** Counted from 1. */
   readonly stage: number;
+  /** The stage's image size, in pixels. */
   readonly imageSize: number;
   /** Mean training loss over the epoch. */
   readonly loss: number;
   /** Training accuracy over the epoch, 0 to 1. */
   readonly accuracy: number;
-  /** `null` where there are no validation photos, as for the accuracy. */
+  /** Mean cross-entropy of the validation photos after the epoch; `null` where there are none. */
   readonly validationLoss: number | null;
+  /** Accuracy on the validation photos after the epoch, 0 to 1; `null` where there are none. */
   readonly validationAccuracy: number | null;
   /** Learning rate of the epoch's last step; `null` for an optimiser that has none. */
   readonly learningRate: number | null;

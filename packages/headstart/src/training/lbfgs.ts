@@ -10,7 +10,10 @@ const SUFFICIENT = 1e-4;
 /** How often a step is shortened before the search gives up. */
 const SHORTENINGS = 20;
 
-/** A smooth function of a vector, with its gradient, both computed by the runtime. */
+/**
+ * A smooth function of a vector: returns its value at a point, and writes its gradient there into `gradient`. A value that is not finite
+ * makes the minimiser take a shorter step.
+ */
 export type Objective = (point: Held, gradient: Held) => Promise<number>;
 
 /** When {@link Lbfgs.minimise} stops. */
@@ -19,6 +22,8 @@ export interface MinimiseOptions {
   readonly iterations: number;
   /** Stops when the largest component of the gradient is below this. */
   readonly tolerance: number;
+  /** Stops when an iteration lowers the value by less than this part of it (default 1e-7, what 32 bits can tell apart). */
+  readonly gain?: number;
   /** Called after each iteration with the point that it reached and the value there. */
   readonly onIteration?: (iteration: number, point: Held, value: number) => Promise<void> | void;
 }
@@ -44,11 +49,9 @@ export class Lbfgs {
 
   /** Loads the graphs that the minimiser needs. */
   static async load(runtime: Runtime): Promise<Lbfgs> {
-    const [direction, move, difference] = await Promise.all(
-      [composeDirection(), composeMove(), composeDifference()].map((graph) => runtime.load(graph)),
-    );
-    if (direction === undefined || move === undefined || difference === undefined)
-      throw new Error("unreachable");
+    const direction = await runtime.load(composeDirection());
+    const move = await runtime.load(composeMove());
+    const difference = await runtime.load(composeDifference());
     return new Lbfgs(runtime, direction, move, difference);
   }
 
@@ -56,7 +59,8 @@ export class Lbfgs {
    * Minimises `objective`.
    *
    * @param objective - the function
-   * @param start - a held float vector to start from; it holds the result at the end
+   * @param start - a held float vector to start from; it holds the result at the end, or where the search stood when `objective` or
+   *   `onIteration` failed
    * @param size - its length
    * @param options - when to stop
    * @returns the value at the result and the number of iterations
@@ -107,12 +111,17 @@ export class Lbfgs {
         const gained = value - next;
         value = next;
         await options.onIteration?.(iteration, point, value);
-        if (gained <= 1e-7 * Math.abs(value)) return { value, iterations: iteration };
+        // The first steps know little of the curvature and gain little.
+        if (iteration >= MEMORY / 2 && gained <= (options.gain ?? 1e-7) * Math.abs(value))
+          return { value, iterations: iteration };
       }
       return { value, iterations: options.iterations };
     } finally {
       if (point !== start)
-        await this.#move.run({ point, direction, scale: float32([], [0]) }, { into: { moved: start } });
+        await this.#move.run(
+          { point, direction: point, scale: float32([], [0]) },
+          { into: { moved: start } },
+        );
       await this.#runtime.drop(...steps, ...changes, spare, direction, gradient, nextGradient);
     }
   }

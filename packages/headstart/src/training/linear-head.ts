@@ -6,7 +6,7 @@ import { assignFolds } from "./folds.js";
 import { type LabelledFeatures, LinearFit, range, rowsOf } from "./linear-fit.js";
 
 /** Strengths of the L2 penalty that cross-validation tries, from strong to weak, on features of unit variance. */
-const STRENGTHS: readonly number[] = Array.from({ length: 11 }, (_, i) => 10 ** (0 - i / 2));
+const STRENGTHS: readonly number[] = Array.from({ length: 8 }, (_, i) => 10 ** (-0.75 * i));
 
 /** What the fit reports while it works. */
 export type FitProgress =
@@ -87,7 +87,7 @@ export async function fitLinearHead(
           const rest = blocks.filter((_, i) => i !== k).flat();
           const point = points[k];
           if (point === undefined) continue;
-          await fit.minimise(rest, l2, point, size, { iterations: 50, tolerance: 1e-3 });
+          await fit.minimise(rest, l2, point, size, { iterations: 50, tolerance: 1e-6, gain: 1e-3 });
           loss += (await fit.measure(left, point)).loss * (rowsOf(left) / train.count);
           stopIfAsked(options.signal);
         }
@@ -108,7 +108,7 @@ export async function fitLinearHead(
     const all = blocks.flat();
     await fit.minimise(all, l2, point, size, {
       iterations: options.iterations,
-      tolerance: 1e-5,
+      tolerance: 1e-6,
       onIteration: async (iteration, reached) => {
         // The point reached is the last one that the objective was asked about.
         const { loss, accuracy } = fit.last;

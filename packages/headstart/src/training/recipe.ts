@@ -22,18 +22,21 @@ export interface LogisticRegression {
 
 /** A named set of choices for a training run. Plain data: it is written to a run's `recipe.json` and read back. */
 export interface Recipe {
+  /** What the recipe is called, in `recipe.json` and in the model. */
   readonly name: string;
-  /** How photos are brought to the image size. */
+  /** How photos are squashed to the square of the image size: bicubic with averaging, or by taking the nearest pixel. */
   readonly resize: "bicubic" | "nearest";
   /** `null` for photos as they are: their features are then computed once and stored. */
   readonly augmentation: Augmentation | null;
   /** One after the other; everything carries over from one to the next. */
   readonly stages: readonly Stage[];
+  /** Photos in a step, and photos that go through the backbone at once. */
   readonly batchSize: number;
   /** Part of the features that is dropped at random in training, from 0 up to, not including, 1. */
   readonly dropout: number;
   /** How the head's kernel starts. */
   readonly initial: Initial;
+  /** How the head is found: step by step from augmented photos or stored features, or solved on stored features. */
   readonly optimiser: Optimiser | LogisticRegression;
   /** Moves the optimiser's learning rate. */
   readonly schedule: Schedule;

@@ -1,4 +1,5 @@
 import { constantOf } from "../constant.js";
+import { elementTypeCode } from "../element-types.js";
 import type { Graph, Node } from "../graph.js";
 import { prune } from "../prune.js";
 import { inferShapes } from "../shapes/infer.js";
@@ -27,8 +28,9 @@ export function foldConstants(graph: Graph): Graph {
     let largest = ELEMENTS_ALLOWANCE;
     for (const name of node.inputs) largest = Math.max(largest, constants.get(name)?.data.byteLength ?? 0);
     const known = constantOf(node) ?? shape(node, values);
-    const canTry = EVALUATE.has(node.op) && node.inputs.every((name) => name === "" || constants.has(name));
-    const made = known ?? (canTry ? evaluate(node, constants, Math.min(largest, room)) : undefined);
+    const plain = node.op === "CastLike" ? castOf(node, values) : node;
+    const canTry = EVALUATE.has(plain.op) && plain.inputs.every((name) => name === "" || constants.has(name));
+    const made = known ?? (canTry ? evaluate(plain, constants, Math.min(largest, room)) : undefined);
     // A try costs time even if it comes to nothing.
     if (made !== undefined || canTry) room -= made?.data.byteLength ?? largest;
     if (made === undefined) return true;
@@ -41,6 +43,19 @@ export function foldConstants(graph: Graph): Graph {
 function evaluate(node: Node, constants: ReadonlyMap<string, Tensor>, limit: number): Tensor | undefined {
   const inputs = node.inputs.map((name) => constants.get(name));
   return EVALUATE.get(node.op)?.(node, inputs, limit);
+}
+
+/** A `CastLike` as the `Cast` that it comes to, where the type of its example is known. */
+function castOf(node: Node, values: Graph["values"]): Node {
+  const [x = "", like = ""] = node.inputs;
+  const type = values.get(like)?.type;
+  if (type === undefined) return node;
+  return {
+    ...node,
+    op: "Cast",
+    inputs: [x],
+    attributes: new Map([["to", { kind: "int", value: elementTypeCode(type) }]]),
+  };
 }
 
 /** What a `Shape` or `Size` node says of a value whose shape has no names in it. */

@@ -387,7 +387,6 @@ export const EVALUATE: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>
   ["Neg", unary((a) => -a)],
   ["Sqrt", unary(Math.sqrt)],
   ["Cast", cast],
-  ["CastLike", (_, [x, like]) => x && like && convert(x, like.type)],
   ["Concat", concat],
   ["ConstantOfShape", constantOfShape],
   ["DequantizeLinear", dequantize],

@@ -123,6 +123,8 @@ describe("foldConstants gives what ONNX Runtime gives for", () => {
     expect(made?.type).toBe(y?.type);
     expect(made?.dims).toEqual(y?.dims);
     expect(difference(made, y)).toBeLessThan(2e-7);
+    // An output may be a constant.
+    expect((await runGraph(folded, {})).y?.dims).toEqual(y?.dims);
   });
 });
 
@@ -138,6 +140,20 @@ describe("foldConstants", () => {
       "Div",
       "Identity",
     ]);
+  });
+
+  test("casts a constant like a value that is none", () => {
+    const b = new GraphBuilder("g");
+    const half = b.input("x", "float16", ["N"]);
+    b.output(
+      "y",
+      "float16",
+      [1],
+      b.node("CastLike", [b.constant("c", float32([1], [1])), half], {}, { name: "like" }),
+    );
+    const folded = foldConstants(b.build());
+    expect(folded.initializers.get("y")).toEqual(tensorOf("float16", [1], [1]));
+    expect(folded.nodes).toHaveLength(0);
   });
 
   test("leaves casts of numbers that the type cannot hold", () => {
@@ -205,6 +221,17 @@ describe("foldBatchNormalization", () => {
   test("leaves a convolution that something else reads", () => {
     const graph = normalised("Conv", { twice: true });
     expect(foldBatchNormalization(graph)).toBe(graph);
+  });
+
+  const bottleneck = shared("golden/networks/bottleneck.onnx");
+  test.skipIf(!bottleneck)("folds everything in an exported residual block (needs ../shared)", async () => {
+    const graph = readModel(readFileSync(bottleneck ?? ""));
+    const folded = foldBatchNormalization(foldConstants(graph));
+    const operators = new Set(folded.nodes.map(({ op }) => op));
+    expect([...operators].sort()).toEqual(["Add", "Conv", "Gemm", "MaxPool", "ReduceMean", "Relu"]);
+    const feeds = { x: ramp([6, 3, 32, 32]) };
+    const [before, after] = [await runGraph(graph, feeds), await runGraph(folded, feeds)];
+    expect(difference(after.logits, before.logits)).toBeLessThan(1e-5);
   });
 
   const lite0 = shared("models/efficientnet-lite0-fp16.onnx");

@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { channel, patterned, worstDifference } from "../../test/support/figures.js";
+import { runGraph } from "../../test/support/run-graph.js";
+import { readSafetensors } from "../../test/support/safetensors.js";
+import { shared } from "../../test/support/shared.js";
+import { type AffineParameters, affineMatrix } from "../data/index.js";
+import { float32, floats, GraphBuilder } from "../onnx/index.js";
+import { affineStage } from "./augment.js";
+
+/** Views of square photos [N, size, size, 3], each by its own matrix. */
+async function views(
+  photos: readonly Float32Array[],
+  matrices: readonly Float32Array[],
+  size: number,
+): Promise<Float32Array[]> {
+  const b = new GraphBuilder("augmentation");
+  const photo = b.input("photo", "float32", ["N", size, size, 3]);
+  const planes = b.node("Transpose", [photo], { perm: [0, 3, 1, 2] });
+  const view = affineStage(size)(b, planes);
+  b.output("view", "float32", ["N", size, size, 3], b.node("Transpose", [view], { perm: [0, 2, 3, 1] }));
+  const pixels = size * size * 3;
+  const all = new Float32Array(photos.length * pixels);
+  const affine = new Float32Array(photos.length * 6);
+  for (const [i, values] of photos.entries()) all.set(values, i * pixels);
+  for (const [i, values] of matrices.entries()) affine.set(values, i * 6);
+  const found = await runGraph(b.build(), {
+    photo: float32([photos.length, size, size, 3], all),
+    affine: float32([photos.length, 2, 3], affine),
+  });
+  const values = floats(found.view ?? float32([0], []));
+  return photos.map((_, i) => values.slice(i * pixels, (i + 1) * pixels));
+}
+
+async function viewOf(
+  photo: Float32Array,
+  parameters: AffineParameters,
+  size: number,
+): Promise<Float32Array> {
+  const [view] = await views([photo], [affineMatrix(parameters, size)], size);
+  return view ?? new Float32Array(0);
+}
+
+const photo = Float32Array.from(patterned(5, 5).data);
+
+describe("affineStage", () => {
+  test("the matrix of no change changes nothing", async () => {
+    expect(worstDifference(await viewOf(photo, {}, 5), photo)).toBeLessThan(1e-4);
+    const large = Float32Array.from(patterned(299, 299).data);
+    expect(worstDifference(await viewOf(large, {}, 299), large)).toBeLessThan(0.01);
+  });
+
+  test("mirrors, and shifts with the edge going on", async () => {
+    const size = 5;
+    const at = (values: Float32Array, x: number, y: number) => values[(y * size + x) * 3];
+    const mirrored = await viewOf(photo, { flipHorizontal: true }, size);
+    const shifted = await viewOf(photo, { tx: 2, ty: -1 }, size);
+    for (let y = 0; y < size; y++)
+      for (let x = 0; x < size; x++) {
+        expect(at(mirrored, x, y)).toBeCloseTo(at(photo, size - 1 - x, y) ?? -1, 3);
+        const from = [Math.min(x + 2, size - 1), Math.max(y - 1, 0)] as const;
+        expect(at(shifted, x, y)).toBeCloseTo(at(photo, ...from) ?? -1, 3);
+      }
+  });
+
+  // Red channel of what Keras 3.15's `ImageDataGenerator.apply_transform` makes of the picture of 5 x 5.
+  test.each<[AffineParameters, readonly number[]]>([
+    [
+      { theta: 30, zx: 0.8, zy: 1.3 },
+      [
+        38.2872, 52.1436, 66, 80.8947, 83.8383, 25.8064, 42.4628, 59.1192, 75.7756, 91.7192, 20.6872, 37.3436,
+        54, 70.6564, 87.3128, 16.2808, 32.2244, 48.8808, 65.5372, 82.1936, 24.1617, 27.1053, 42, 55.8564,
+        69.7128,
+      ],
+    ],
+    [
+      { theta: -10, shear: 15, zx: 1.1, zy: 0.9, tx: 1, ty: -0.5, flipHorizontal: true },
+      [
+        80, 80, 61.0973, 39.4315, 17.7657, 80.3874, 81.7245, 62.5901, 42.2614, 21.9327, 86.6634, 87.626,
+        67.2973, 46.9686, 26.64, 92.9395, 92.3332, 72.0045, 51.6759, 31.3472, 99.2155, 97.0404, 76.7118,
+        56.3831, 36.0544,
+      ],
+    ],
+  ])("%o as Keras does it", async (parameters, expected) => {
+    expect(worstDifference(channel(await viewOf(photo, parameters, 5), 0), expected)).toBeLessThan(2e-4);
+  });
+
+  test("gives each photo of a batch its own view", async () => {
+    const other = photo.map((value) => 255 - value);
+    const matrices = [affineMatrix({ theta: 20 }, 5), affineMatrix({ zx: 1.2, flipHorizontal: true }, 5)];
+    const [first, second] = await views([photo, other], matrices, 5);
+    const [alone] = await views([other], matrices.slice(1), 5);
+    expect(second).toEqual(alone);
+    expect(first).toEqual(await viewOf(photo, { theta: 20 }, 5));
+  });
+
+  const golden = shared("golden/keras/affine.json");
+  test.skipIf(!golden)("all of Keras's views of a photo of 64 x 64 (needs ../shared)", async () => {
+    const cases: (AffineParameters & { readonly flip_horizontal?: boolean })[] = JSON.parse(
+      readFileSync(golden ?? "", "utf8"),
+    );
+    const tensors = readSafetensors(shared("golden/keras/affine.safetensors") ?? "");
+    const pixels = (name: string) => floats(tensors.get(name) ?? float32([0], []));
+    const matrices = cases.map(({ flip_horizontal = false, ...parameters }) =>
+      affineMatrix({ ...parameters, flipHorizontal: flip_horizontal }, 64),
+    );
+    const found = await views(
+      cases.map(() => pixels("input")),
+      matrices,
+      64,
+    );
+    const worst = found.map((view, i) => {
+      const expected = pixels(`case_${i}`);
+      const { flip_horizontal: _, ...parameters } = cases[i] ?? {};
+      // What Keras interpolated lies in the file channel by channel, although the file says [64, 64, 3].
+      const byChannel = Object.values(parameters).some((value) => value !== 0 && value !== 1);
+      return worstDifference(byChannel ? [0, 1, 2].flatMap((which) => channel(view, which)) : view, expected);
+    });
+    console.log(worst);
+    expect(worst).toHaveLength(12);
+    expect(Math.max(...worst)).toBeLessThan(0.01);
+  });
+});
