@@ -1,15 +1,28 @@
-/** What can go wrong, one code for each kind. Codes are stable; sentences may be reworded. */
+/**
+ * What can go wrong, one code for each kind. Codes are stable; sentences may be reworded.
+ *
+ * - `INVALID_MODEL`: a file that is no usable ONNX model, or a graph that cannot be built
+ * - `UNSUPPORTED`: valid, but outside what Headstart does
+ * - `INVALID_PHOTO`: a file that is not a photo, or a photo that cannot be decoded
+ * - `INVALID_DATA`: a photo folder or manifest that cannot be trained on
+ * - `INVALID_OPTION`: an option, recipe or argument that cannot be meant
+ * - `INVALID_RUN`: a run folder that is missing, damaged or of another kind
+ * - `NOT_FOUND`: a file or folder that does not exist
+ * - `STORAGE`: disk full, read-only, or not permitted
+ * - `DEVICE`: a device that this machine does not have
+ * - `INTERRUPTED`: stopped by the user; what is needed to go on has been saved
+ */
 export type ErrorCode =
-  | "INVALID_MODEL" // a file that is no usable ONNX model, or a graph that cannot be built
-  | "UNSUPPORTED" // valid, but outside what Headstart does
-  | "INVALID_PHOTO" // a file that is not a photo, or a photo that cannot be decoded
-  | "INVALID_DATA" // a photo folder or manifest that cannot be trained on
-  | "INVALID_OPTION" // an option, recipe or argument that cannot be meant
-  | "INVALID_RUN" // a run folder that is missing, damaged or of another kind
-  | "NOT_FOUND" // a file or folder that does not exist
-  | "STORAGE" // disk full, read-only, or not permitted
-  | "DEVICE" // a device that this machine does not have
-  | "INTERRUPTED"; // stopped by the user; what is needed to go on has been saved
+  | "INVALID_MODEL"
+  | "UNSUPPORTED"
+  | "INVALID_PHOTO"
+  | "INVALID_DATA"
+  | "INVALID_OPTION"
+  | "INVALID_RUN"
+  | "NOT_FOUND"
+  | "STORAGE"
+  | "DEVICE"
+  | "INTERRUPTED";
 
 /**
  * Every error that Headstart throws on purpose: a code for programs, a sentence that says what is wrong, and a hint that says

@@ -271,3 +271,9 @@ describe("checkImageSize", () => {
     expect(() => checkImageSize(backbone, 64)).toThrow("takes photos of 32 pixels only, not 64");
   });
 });
+
+test("sizes with odd names do not get mixed up", async () => {
+  const file = writeBackbone(folderWith({}), tinyClassifier(["batch", "channels", "N", "N"]));
+  const { graph } = await loadBackbone(file);
+  expect(graph.inputs).toMatchObject([{ shape: ["N", 3, "H", "W"] }]);
+});

@@ -7,6 +7,7 @@ import { HeadstartError } from "../errors.js";
 import { errorCode, storageError } from "../files.js";
 import {
   cut,
+  type Dim,
   findFeatures,
   type Graph,
   GraphBuilder,
@@ -190,14 +191,13 @@ function descriptionPath(choice: string): string {
 /** The same graph with its one input called `image`, which takes any number of photos. */
 function withImageInput(graph: Graph, file: string): Graph {
   const [input, ...others] = graph.inputs;
-  const [, channels, ...sides] = input?.shape ?? [];
+  const [, channels, height, width] = input?.shape ?? [];
   if (
     input === undefined ||
     others.length > 0 ||
     input.type !== "float32" ||
-    channels === undefined ||
-    (typeof channels === "number" && channels !== 3) ||
-    sides.length !== 2
+    input.shape?.length !== 4 ||
+    (typeof channels === "number" && channels !== 3)
   ) {
     const found = graph.inputs.map(
       ({ name, type, shape }) => `${name} ${type} [${shape?.join(", ") ?? "?"}]`,
@@ -208,8 +208,14 @@ function withImageInput(graph: Graph, file: string): Graph {
     );
   }
   const builder = new GraphBuilder(graph.name);
-  const image = builder.input("image", "float32", ["N", 3, ...sides]);
-  const { features } = Object.fromEntries(builder.include(graph, { [input.name]: image }));
-  builder.output("features", "float32", ["N", "?"], features);
+  const image = builder.input("image", "float32", ["N", 3, sized(height, "H"), sized(width, "W")]);
+  // What the file says of sizes may hold for its own number of photos only.
+  const made = builder.include({ ...graph, values: new Map() }, { [input.name]: image });
+  builder.output("features", "float32", ["N", graph.outputs[0]?.shape?.[1] ?? "?"], made.get("features"));
   return builder.build();
+}
+
+/** A size that is given, or a name for one that is not. */
+function sized(size: Dim | undefined, name: string): Dim {
+  return typeof size === "number" ? size : name;
 }

@@ -17,7 +17,8 @@ export function composeFront(backbone: Backbone, stage: PhotoStage = (_, image) 
   const planes = builder.node("Transpose", [image], { perm: [0, 3, 1, 2] });
   const values = builder.node("Cast", [planes], { to: 1 });
   const prepared = addPreprocessing(builder, stage(builder, values), backbone.preprocessing);
-  const outputs = builder.include(backbone.graph, { image: prepared });
+  // What the backbone says of sizes stays out: its H and W are those of its own input, not of the photos here.
+  const outputs = builder.include({ ...backbone.graph, values: new Map() }, { image: prepared });
   builder.output("features", "float32", ["N", backbone.features], outputs.get("features"));
   return builder.build();
 }

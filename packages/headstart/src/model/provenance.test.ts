@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { HeadstartError } from "../errors.js";
+import { type Provenance, provenanceMetadata, readProvenance } from "./provenance.js";
+
+const provenance: Provenance = {
+  format: 1,
+  version: "0.1.0",
+  classes: ["Katze", "犬", 'a "fox"'],
+  imageSize: 224,
+  resize: "bicubic",
+  backbone: { name: "tiny", sha256: "00", licence: "MIT", source: "here" },
+  recipe: "default",
+  seed: 7,
+  metrics: { test: { photos: 4, accuracy: 0.75, top5: 1, loss: null } },
+  data: "abc",
+};
+
+test("comes back from the metadata as it was", () => {
+  expect(readProvenance({ metadata: provenanceMetadata(provenance) })).toEqual(provenance);
+});
+
+test("repeats the class names for other programs", () => {
+  expect(JSON.parse(provenanceMetadata(provenance).get("classes") ?? "")).toEqual(provenance.classes);
+});
+
+test.each([
+  ["no description", undefined, /not a classifier that Headstart made/],
+  ["no JSON", "{", /is damaged/],
+  ["another format", JSON.stringify({ ...provenance, format: 2 }), /cannot be read/],
+  ["one class", JSON.stringify({ ...provenance, classes: ["all"] }), /classes/],
+  ["an image size of 0", JSON.stringify({ ...provenance, imageSize: 0 }), /imageSize/],
+  [
+    "figures of a split that does not exist",
+    JSON.stringify({ ...provenance, metrics: { best: {} } }),
+    /metrics/,
+  ],
+])("refuses a model with %s", (_, text, message) => {
+  const metadata = new Map(text === undefined ? [] : [["headstart", text]]);
+  expect(() => readProvenance({ metadata })).toThrow(message);
+  expect(() => readProvenance({ metadata })).toThrow(HeadstartError);
+});
