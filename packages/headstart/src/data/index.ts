@@ -1,6 +1,7 @@
 export * from "./augmentation.js";
 export * from "./batches.js";
 export { type CacheContents, type CacheKind, cacheContents, clearCache } from "./cache.js";
+export { mapBounded } from "./concurrent.js";
 export * from "./decode.js";
 export * from "./features.js";
 export type { InspectOptions } from "./inspect.js";

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
+import { mapBounded } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { COLOURS } from "./colours.js";
-import { mapLimited } from "./limited.js";
 import { type PlacedTile, renderPng } from "./render.js";
 import { border, disc, polyline, rect, text } from "./svg.js";
 import { shorten, textWidth, wrap } from "./text-width.js";
@@ -68,7 +68,7 @@ export async function drawGrid(cells: readonly GridCell[], options: GridOptions 
   const height = top + rows * pitch - GAP + MARGIN + (more === 0 ? 0 : LINE_HEIGHT);
 
   const photoSize = cellSize - 2 * BORDER;
-  const tiles = await mapLimited(shown, DECODERS, ({ photo }) =>
+  const tiles = await mapBounded(shown, DECODERS, ({ photo }) =>
     photoTile(photo, photoSize).catch(() => undefined),
   );
   const parts: string[] = [];

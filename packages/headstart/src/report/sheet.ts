@@ -1,6 +1,6 @@
+import { mapBounded } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { COLOURS } from "./colours.js";
-import { mapLimited } from "./limited.js";
 import { type PlacedTile, renderPng } from "./render.js";
 import { border, line, text } from "./svg.js";
 import { shorten } from "./text-width.js";
@@ -91,7 +91,7 @@ export async function drawSheet(rows: readonly SheetRow[], options: SheetOptions
       wanted.push({ view, x: left(column), y: y + ROW_TITLE_HEIGHT });
     }
   }
-  const tiles = await mapLimited(wanted, 4, async ({ view, x, y }): Promise<PlacedTile> => {
+  const tiles = await mapBounded(wanted, 4, async ({ view, x, y }): Promise<PlacedTile> => {
     return { tile: await pixelTile(view, cellSize), left: x, top: y };
   });
   for (const { left: x, top: y } of tiles) {

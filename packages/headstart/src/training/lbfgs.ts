@@ -22,7 +22,7 @@ export interface MinimiseOptions {
   readonly iterations: number;
   /** Stops when the largest component of the gradient is below this. */
   readonly tolerance: number;
-  /** Stops when an iteration lowers the value by less than this part of it (default 1e-7, what 32 bits can tell apart). */
+  /** Stops when two iterations in a row lower the value by less than this part of it (default 1e-7, what 32 bits can tell apart). */
   readonly gain?: number;
   /** Called after each iteration with the point that it reached and the value there. */
   readonly onIteration?: (iteration: number, point: Held, value: number) => Promise<void> | void;
@@ -82,6 +82,7 @@ export class Lbfgs {
     let nextGradient = await zeros();
     try {
       let value = await objective(point, gradient);
+      let little = 0;
       for (let iteration = 1; iteration <= options.iterations; iteration++) {
         const found = await this.#direction.run(
           { gradient, ...named("step", steps), ...named("change", changes) },
@@ -112,8 +113,8 @@ export class Lbfgs {
         value = next;
         await options.onIteration?.(iteration, point, value);
         // The first steps know little of the curvature and gain little.
-        if (iteration >= MEMORY / 2 && gained <= (options.gain ?? 1e-7) * Math.abs(value))
-          return { value, iterations: iteration };
+        little = gained <= (options.gain ?? 1e-7) * Math.abs(value) ? little + 1 : 0;
+        if (iteration >= MEMORY / 2 && little >= 2) return { value, iterations: iteration };
       }
       return { value, iterations: options.iterations };
     } finally {
