@@ -56,7 +56,10 @@ export function report(result: Result, json: boolean): void {
   const { name, ratio, bar, parts } = result;
   const lines = [
     `${name}: ratio ${ratio.toFixed(3)}${bar === undefined ? "" : ` (bar ${bar})`}`,
-    ...Object.entries(parts).map(([part, value]) => `  ${part}: ${Math.abs(value) < 100 ? Number(value.toPrecision(4)) : value.toFixed(1)}`),
+    ...Object.entries(parts).map(
+      ([part, value]) =>
+        `  ${part}: ${Math.abs(value) < 100 ? Number(value.toPrecision(4)) : value.toFixed(1)}`,
+    ),
   ];
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
 }

@@ -229,7 +229,8 @@ export class Classifier {
   }
 
   async #run(pixels: Uint8Array, dims: readonly number[]): Promise<Float32Array> {
-    const data = pixels.buffer instanceof ArrayBuffer ? (pixels as Uint8Array<ArrayBuffer>) : pixels.slice();
+    const data =
+      pixels.buffer instanceof ArrayBuffer ? (pixels as Uint8Array<ArrayBuffer>) : new Uint8Array(pixels);
     const image = { type: "uint8", dims, data } as const;
     const { probabilities } = await this.#session.run({ image }, { fetch: ["probabilities"] });
     return floats(probabilities);

@@ -100,7 +100,8 @@ export function readSafetensors(bytes: Uint8Array<ArrayBuffer>): {
     tensors: new Map(
       [...header.tensors].map(([name, { type, dims, start, end }]) => [
         name,
-        { type, dims, data: bytes.subarray(start, end) },
+        // A plain view, also where the bytes are a Buffer.
+        { type, dims, data: new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start) },
       ]),
     ),
     metadata: header.metadata,

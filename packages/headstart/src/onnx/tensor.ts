@@ -126,5 +126,5 @@ function expectType(tensor: Tensor, type: DataType): void {
 
 /** The same bytes at an offset that a typed array of `bytes` an element accepts. */
 export function aligned(data: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> {
-  return data.byteOffset % bytes === 0 ? data : data.slice();
+  return data.byteOffset % bytes === 0 ? data : new Uint8Array(data);
 }

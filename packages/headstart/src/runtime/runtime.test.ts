@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { HeadstartError } from "../errors.js";
-import { float32, floats, type Graph, GraphBuilder } from "../onnx/index.js";
+import { float32, floats, type Graph, GraphBuilder, writeModel } from "../onnx/index.js";
 import { Runtime, resolveRuntimeOptions } from "./index.js";
 
 /** y = x + weight, and its sum. */
@@ -59,6 +59,16 @@ describe("Runtime", () => {
       weight: float32([2], [0, 0]),
     });
     expect(Array.from(floats(y))).toEqual([1, 2]);
+  });
+
+  test("leaves a Buffer of the caller's as it is, as a model and as a tensor", async () => {
+    const file = Buffer.concat([Buffer.from([0]), writeModel(addition())]);
+    const session = await runtime.load(file.subarray(1));
+    const data = Buffer.from(Float32Array.of(9, 1, 2).buffer);
+    const x = { type: "float32", dims: [1, 2], data: data.subarray(4) } as const;
+    const { sum } = await session.run<"sum">({ x, weight: await runtime.hold({ ...x, dims: [2] }) });
+    expect(floats(sum)[0]).toBe(3);
+    expect([file.byteLength > 1, data.byteLength]).toEqual([true, 12]);
   });
 
   test("keeps tensors with the worker, written in place and swapped", async () => {

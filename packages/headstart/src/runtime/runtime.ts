@@ -31,7 +31,9 @@ export class Runtime {
   private constructor(settings: WorkerSettings) {
     this.#settings = settings;
     const workerData: WorkerSettings = settings;
-    this.#worker = new Worker(createRequire(import.meta.url).resolve("#worker"), { workerData });
+    // None of the program's own flags: with --input-type, as in `node --input-type=module --eval`, a worker would not start from a file.
+    const execArgv: string[] = [];
+    this.#worker = new Worker(createRequire(import.meta.url).resolve("#worker"), { workerData, execArgv });
     this.#worker.unref();
     this.#worker.on("message", (reply: Reply) => this.#settle(reply));
     this.#worker.on("error", (error) => this.#end(error));
@@ -61,9 +63,13 @@ export class Runtime {
    */
   async load(model: Graph | Uint8Array<ArrayBuffer> | string): Promise<Session> {
     const session = ++this.#count;
-    // A copy of bytes that belong to the caller: a view would drag its whole buffer along.
+    // A copy of bytes that belong to the caller: a view would drag its whole buffer along. (A Buffer's slice() is such a view.)
     const bytes =
-      typeof model === "string" ? model : model instanceof Uint8Array ? model.slice() : writeModel(model);
+      typeof model === "string"
+        ? model
+        : model instanceof Uint8Array
+          ? new Uint8Array(model)
+          : writeModel(model);
     const moved = typeof bytes === "string" ? [] : [bytes.buffer];
     const { signature } = await this.#ask({ kind: "load", session, model: bytes }, moved, (message) =>
       loadError(message, this.#settings.device),
@@ -134,7 +140,7 @@ export class Runtime {
   /** A tensor ready to travel: on its own memory where the pool gave that out, otherwise as an exact copy. */
   #pack(tensor: Tensor): { tensor: Tensor; moved: ArrayBuffer[] } {
     if (this.#pool.owns(tensor.data.buffer)) return { tensor, moved: [tensor.data.buffer] };
-    const data = tensor.data.slice();
+    const data = new Uint8Array(tensor.data);
     return { tensor: { ...tensor, data }, moved: [data.buffer] };
   }
 
@@ -233,6 +239,8 @@ function endedError(error: Error): HeadstartError {
   return new HeadstartError("DEVICE", `ONNX Runtime has stopped: ${error.message}`, "", { cause: error });
 }
 
+/** The first line, without the place in ONNX Runtime's sources that it may begin with. */
 function firstLine(message: string): string {
-  return message.split("\n", 1)[0] ?? message;
+  const [line = ""] = message.split("\n", 1);
+  return /^(\/|\w+: )/.test(line) ? (/Failed to .*/.exec(line)?.[0] ?? line) : line;
 }

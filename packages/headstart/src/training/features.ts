@@ -21,7 +21,7 @@ export interface ExtractOptions {
   ) => Promise<{ readonly truncated: boolean }>;
   readonly store: FeatureStore;
   readonly signal?: AbortSignal;
-  /** Called with the number of photos that are done, those already stored included. */
+  /** Called with the number of different photos that are done: stored already, computed, or found not to be decodable. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -61,6 +61,8 @@ export async function extractFeatures(
     });
     for await (const { pixels, indices, truncated, failed } of batches) {
       for (const { index, reason } of failed) failures.set(missing[index]?.digest ?? "", reason);
+      done += failed.length;
+      if (indices.length === 0) onProgress?.(done, unique.length);
       if (indices.length > 0) {
         const image = {
           type: "uint8",

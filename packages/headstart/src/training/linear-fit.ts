@@ -31,6 +31,8 @@ export class LinearFit {
   readonly #features: number;
   readonly #graphs: Record<keyof ReturnType<typeof composeLinearFit>, Session>;
   readonly #lbfgs: Lbfgs;
+  readonly #held: Held[] = [];
+  #spare: Held | undefined;
   /** Cross-entropy and accuracy at the point that the objective was asked about last. */
   last = { loss: Number.NaN, accuracy: Number.NaN };
 
@@ -47,12 +49,13 @@ export class LinearFit {
   }
 
   static async load(runtime: Runtime, features: number, classes: number): Promise<LinearFit> {
-    const { statistics, standardise, penalty, objective, measure, result } = composeLinearFit(
+    const { mean, variance, standardise, penalty, objective, measure, result } = composeLinearFit(
       features,
       classes,
     );
     const graphs = {
-      statistics: await runtime.load(statistics),
+      mean: await runtime.load(mean),
+      variance: await runtime.load(variance),
       standardise: await runtime.load(standardise),
       penalty: await runtime.load(penalty),
       objective: await runtime.load(objective),
@@ -62,28 +65,36 @@ export class LinearFit {
     return new LinearFit(runtime, features, graphs, await Lbfgs.load(runtime));
   }
 
-  zeros(size: number): Promise<Held> {
-    return this.#runtime.hold(float32([size], new Float32Array(size)));
+  /** A vector of zeros, held until the fit is closed. */
+  async zeros(size: number): Promise<Held> {
+    return await this.#hold(float32([size], new Float32Array(size)));
   }
 
-  /** Mean of each feature, and one over the root of the mean variance. */
+  /**
+   * Mean of each feature, and one over the root of the mean variance.
+   *
+   * @throws HeadstartError `INVALID_DATA` if a feature is infinite or not a number
+   */
   async statistics(set: LabelledFeatures): Promise<{ mean: Tensor; scale: Tensor }> {
-    const D = this.#features;
-    let mean = float32([1, D], new Float32Array(D));
-    let square = float32([], [0]);
+    const share = float32([], [1 / set.count]);
+    let mean = float32([1, this.#features], new Float32Array(this.#features));
     for (const rows of chunks(range(set.count))) {
-      const share = float32([], [1 / set.count]);
-      const found = await this.#graphs.statistics.run<"mean_out" | "square_out">({
-        features: await this.#read(set, rows),
-        share,
-        mean_in: mean,
-        square_in: square,
-      });
+      const features = await this.#read(set, rows);
+      const found = await this.#graphs.mean.run<"mean_out">({ features, share, mean_in: mean });
       mean = found.mean_out;
-      square = found.square_out;
     }
-    const meanSquare = floats(mean).reduce((sum, value) => sum + value * value, 0) / D;
-    const variance = scalarOf(square) - meanSquare;
+    let variance = 0;
+    for (const rows of chunks(range(set.count))) {
+      const features = await this.#read(set, rows);
+      const found = await this.#graphs.variance.run<"variance">({ features, mean, share });
+      variance += scalarOf(found.variance);
+    }
+    if (!Number.isFinite(variance))
+      throw new HeadstartError(
+        "INVALID_DATA",
+        "The head cannot be fitted: the backbone's features are infinite or not a number for some photo.",
+        "Look at the backbone's preprocessing, or use another backbone.",
+      );
     return { mean, scale: float32([], [variance > 1e-12 ? 1 / Math.sqrt(variance) : 1]) };
   }
 
@@ -92,17 +103,11 @@ export class LinearFit {
     const blocks: Block[] = [];
     for (const chunk of chunks(rows)) {
       const raw = await this.#read(set, chunk);
-      const features = await this.#runtime.hold({
-        ...raw,
-        data: this.#runtime.allocate(raw.data.byteLength),
-      });
+      const features = await this.#hold({ ...raw, data: this.#runtime.allocate(raw.data.byteLength) });
       await this.#graphs.standardise.run({ features: raw, mean, scale }, { into: { standard: features } });
       const labels = chunk.map((row) => set.labels[row] ?? 0);
-      blocks.push({
-        features,
-        label: await this.#runtime.hold(int64([chunk.length], labels)),
-        rows: chunk.length,
-      });
+      const label = await this.#hold(int64([chunk.length], labels));
+      blocks.push({ features, label, rows: chunk.length });
     }
     return blocks;
   }
@@ -116,7 +121,8 @@ export class LinearFit {
   ): Promise<void> {
     const share = float32([], [1 / rowsOf(blocks)]);
     const strength = float32([], [l2]);
-    const spare = await this.zeros(size);
+    this.#spare ??= await this.zeros(size);
+    const spare = this.#spare;
     const objective = async (at: Held, gradient: Held) => {
       // The sum goes to and fro between two vectors and ends in `gradient`.
       let [from, to] = blocks.length % 2 === 0 ? [gradient, spare] : [spare, gradient];
@@ -142,17 +148,9 @@ export class LinearFit {
         sum.accuracy += scalarOf(found.accuracy);
       }
       this.last = sum;
-      const total = scalarOf(loss) + sum.loss;
-      if (!Number.isFinite(total))
-        throw new HeadstartError(
-          "INVALID_DATA",
-          "The loss is no number.",
-          "The backbone's features are infinite or not a number for some photo.",
-        );
-      return total;
+      return scalarOf(loss) + sum.loss;
     };
     await this.#lbfgs.minimise(objective, point, size, options);
-    await this.#runtime.drop(spare);
   }
 
   async measure(blocks: readonly Block[], point: Held): Promise<{ loss: number; accuracy: number }> {
@@ -170,9 +168,17 @@ export class LinearFit {
     return this.#graphs.result.run<"weight" | "bias">({ point, mean, scale });
   }
 
+  /** Frees the graphs, and every vector and block that was held. */
   async close(): Promise<void> {
+    await this.#runtime.drop(...this.#held);
     await Promise.all(Object.values(this.#graphs).map((session) => session.close()));
     await this.#lbfgs.close();
+  }
+
+  async #hold(tensor: Tensor): Promise<Held> {
+    const held = await this.#runtime.hold(tensor);
+    this.#held.push(held);
+    return held;
   }
 
   async #read(set: LabelledFeatures, rows: readonly number[]): Promise<Tensor> {

@@ -5,7 +5,8 @@ import { float32, type Graph, GraphBuilder, inferShapes } from "../onnx/index.js
  * The graphs of a linear head's fit. A point is the head as one vector: the weights [D, C] row by row, then the bias [C]. Sums over photos
  * are taken block by block: `share` is one over the number of all photos, and the results of the blocks add up.
  *
- * - `statistics`: adds a block's share to the mean of each feature, and to the mean square of all
+ * - `mean`: adds a block's share to the mean of each feature
+ * - `variance`: a block's share of the mean over the features of their variance
  * - `standardise`: features minus their mean, times one number
  * - `penalty`: `l2 / 2` times the squared weights, and its gradient
  * - `measure`: mean cross-entropy and accuracy
@@ -14,7 +15,8 @@ import { float32, type Graph, GraphBuilder, inferShapes } from "../onnx/index.js
  */
 export function composeLinearFit(features: number, classes: number) {
   return {
-    statistics: composeStatistics(features),
+    mean: composeMean(features),
+    variance: composeVariance(features),
     standardise: composeStandardise(features),
     penalty: composePenalty(features, classes),
     measure: composeMeasure(features, classes),
@@ -23,17 +25,25 @@ export function composeLinearFit(features: number, classes: number) {
   } satisfies Record<string, Graph>;
 }
 
-function composeStatistics(features: number): Graph {
-  const b = new GraphBuilder("feature statistics");
+function composeMean(features: number): Graph {
+  const b = new GraphBuilder("mean");
   const x = b.input("features", "float32", ["N", features]);
   const share = b.input("share", "float32", []);
-  const mean = b.input("mean_in", "float32", [1, features]);
-  const square = b.input("square_in", "float32", []);
+  const before = b.input("mean_in", "float32", [1, features]);
   const sum = b.node("ReduceSum", [x, b.integers([0])], { keepdims: 1 });
-  b.output("mean_out", "float32", [1, features], b.node("Add", [mean, b.node("Mul", [sum, share])]));
-  const scaled = b.node("Mul", [b.node("Mul", [x, x]), b.scalar(1 / features)]);
-  const squares = b.node("ReduceSum", [scaled], { keepdims: 0 });
-  b.output("square_out", "float32", [], b.node("Add", [square, b.node("Mul", [squares, share])]));
+  b.output("mean_out", "float32", [1, features], b.node("Add", [before, b.node("Mul", [sum, share])]));
+  return b.build();
+}
+
+function composeVariance(features: number): Graph {
+  const b = new GraphBuilder("variance");
+  const x = b.input("features", "float32", ["N", features]);
+  const mean = b.input("mean", "float32", [1, features]);
+  const share = b.input("share", "float32", []);
+  const centred = b.node("Sub", [x, mean]);
+  const squares = b.node("ReduceSum", [b.node("Mul", [centred, centred])], { keepdims: 0 });
+  const scaled = b.node("Mul", [squares, b.scalar(1 / features)]);
+  b.output("variance", "float32", [], b.node("Mul", [scaled, share]));
   return b.build();
 }
 

@@ -116,7 +116,6 @@ describe("fitLinearHead reaches the optimum", () => {
 
   test.each(cases)("of scikit-learn with C = %s", async (C, expected) => {
     const head = await fit(setOf(values, labels), { features: 3, classes: 3, l2: strengthOf(C, values, 3) });
-    console.log(worstDifference(probabilities(head, values.slice(0, 12)), expected));
     expect(worstDifference(probabilities(head, values.slice(0, 12)), expected)).toBeLessThan(2e-4);
   });
 
@@ -144,9 +143,8 @@ describe("fitLinearHead reaches the optimum", () => {
     );
     const objective = C * crossEntropy + floats(head.weight).reduce((sum, w) => sum + w * w, 0) / 2;
     const expected: number = JSON.parse(readFileSync(golden ?? "", "utf8")).cases[name].objective;
-    console.log(C, worst, objective / expected - 1);
-    expect(worst).toBeLessThan(1e-3);
-    expect(Math.abs(objective / expected - 1)).toBeLessThan(1e-5);
+    expect(worst).toBeLessThan(5e-4);
+    expect(Math.abs(objective / expected - 1)).toBeLessThan(2e-7);
   });
 
   test("of photos that are too many for one block", async () => {
@@ -162,7 +160,7 @@ describe("fitLinearHead reaches the optimum", () => {
     );
     const one = await fit(setOf(values, labels), { features: 3, classes: 3, l2 });
     expect(rows.length).toBeGreaterThan(4096);
-    expect(worstDifference(probabilities(blocks, values), probabilities(one, values))).toBeLessThan(2e-4);
+    expect(worstDifference(probabilities(blocks, values), probabilities(one, values))).toBeLessThan(1e-3);
   });
 });
 
@@ -274,7 +272,7 @@ describe("fitLinearHead", () => {
     const broken = values.with(7, value);
     await expect(fit(setOf(broken, labels), sizes)).rejects.toMatchObject({
       code: "INVALID_DATA",
-      hint: expect.stringContaining("infinite or not a number"),
+      message: expect.stringContaining("infinite or not a number"),
     });
   });
 });

@@ -3,7 +3,7 @@ import type { Tensor } from "../onnx/index.js";
 import type { Random } from "../random.js";
 import type { Runtime } from "../runtime/index.js";
 import { assignFolds } from "./folds.js";
-import { type LabelledFeatures, LinearFit, range, rowsOf } from "./linear-fit.js";
+import { type Block, type LabelledFeatures, LinearFit, range, rowsOf } from "./linear-fit.js";
 
 /** Strengths of the L2 penalty that cross-validation tries, from strong to weak, on features of unit variance. */
 const STRENGTHS: readonly number[] = Array.from({ length: 8 }, (_, i) => 10 ** (-0.75 * i));
@@ -63,6 +63,7 @@ export interface LinearHead {
  * @param train - the photos to fit on
  * @param validation - photos to measure on after each iteration of the last fit; they decide nothing
  * @param options - sizes, penalty, limits
+ * @throws HeadstartError `INTERRUPTED` when the signal asks for it, `INVALID_DATA` if a feature is infinite or not a number
  */
 export async function fitLinearHead(
   runtime: Runtime,
@@ -76,7 +77,9 @@ export async function fitLinearHead(
   const fit = await LinearFit.load(runtime, features, classes);
   try {
     const { mean, scale } = await fit.statistics(train);
-    const blocks = await Promise.all(folds.map((rows) => fit.hold(train, rows, mean, scale)));
+    // One fold after another, so that few features are in two places at once.
+    const blocks: Block[][] = [];
+    for (const rows of folds) blocks.push(await fit.hold(train, rows, mean, scale));
     const held = validation && (await fit.hold(validation, range(validation.count), mean, scale));
     const crossValidation: { l2: number; loss: number }[] = [];
     if (options.l2 === "cross-validated") {
@@ -87,9 +90,13 @@ export async function fitLinearHead(
           const rest = blocks.filter((_, i) => i !== k).flat();
           const point = points[k];
           if (point === undefined) continue;
-          await fit.minimise(rest, l2, point, size, { iterations: 50, tolerance: 1e-6, gain: 1e-3 });
+          await fit.minimise(rest, l2, point, size, {
+            iterations: 50,
+            tolerance: 1e-6,
+            gain: 1e-3,
+            onIteration: () => stopIfAsked(options.signal),
+          });
           loss += (await fit.measure(left, point)).loss * (rowsOf(left) / train.count);
-          stopIfAsked(options.signal);
         }
         crossValidation.push({ l2, loss });
         options.onProgress?.({
@@ -101,7 +108,6 @@ export async function fitLinearHead(
         });
         if (noBetterTwice(crossValidation)) break;
       }
-      await runtime.drop(...points);
     }
     const l2 = options.l2 === "cross-validated" ? best(crossValidation).l2 : options.l2;
     const point = await fit.zeros(size);
@@ -125,7 +131,6 @@ export async function fitLinearHead(
       },
     });
     const { weight, bias } = await fit.result(point, mean, scale);
-    await runtime.drop(point, ...[...all, ...(held ?? [])].flatMap((block) => [block.features, block.label]));
     return { weight, bias, l2, crossValidation };
   } finally {
     await fit.close();

@@ -186,20 +186,20 @@ class Trainer {
 
   async runStage(stage: Stage, evaluation: Session): Promise<void> {
     const data = await this.#options.prepare(stage);
-    const session = await this.#runtime.load(stepOf(this.#options, data.front).graph);
-    const validation = {
-      features: await this.#runtime.hold(data.validation),
-      label: await this.#runtime.hold(
-        int64([this.#options.validationLabels.length], this.#options.validationLabels),
-      ),
-    };
-    while (this.state.epochInStage < stage.epochs && !this.finished) {
-      await this.#runEpoch(session, data);
-      await this.#closeEpoch(stage, evaluation, validation);
+    try {
+      const session = await this.#runtime.load(stepOf(this.#options, data.front).graph);
+      const { validationLabels } = this.#options;
+      const features = await this.#runtime.hold(data.validation);
+      const label = await this.#runtime.hold(int64([validationLabels.length], validationLabels));
+      while (this.state.epochInStage < stage.epochs && !this.finished) {
+        await this.#runEpoch(session, data);
+        await this.#closeEpoch(stage, evaluation, { features, label });
+      }
+      await session.close();
+      await this.#runtime.drop(features, label);
+    } finally {
+      await data.close();
     }
-    await session.close();
-    await this.#runtime.drop(validation.features, validation.label);
-    await data.close();
     if (!this.finished) this.state = { ...this.state, stage: this.state.stage + 1, epochInStage: 0 };
   }
 
@@ -276,9 +276,6 @@ class Trainer {
     const step = this.state.step + 1;
     this.state = { ...this.state, step };
     const rate = this.#learningRate(step);
-    const mask = new Float32Array(rows.length * features);
-    if (recipe.dropout > 0)
-      drawDropoutMask(createRandom(seed, "dropout", epoch, batch), mask, recipe.dropout);
     const now = this.#now;
     const next = this.#next;
     [this.#now, this.#next] = [next, now];
