@@ -53,7 +53,7 @@ const PROGRAM = `
   await (run === "" ? train(photos, { ...options, onProgress }) : resume(run, { onProgress }));
 `;
 
-/** Whether the process was killed; it must not have ended in another way. */
+/** Trains, or goes on with a run, in a process that must end by being killed. */
 async function killAt(moment: Moment, run: string, options: TrainOptions = {}): Promise<void> {
   const child = spawn(
     process.execPath,
@@ -110,12 +110,10 @@ describe("a run that is killed again and again ends in the same bytes", () => {
     await killAt({ phase: "reading photos", done: 10 }, "", { ...solved, name: "killed solved" });
     expect(readdirSync(folder)).toEqual(["recipe.json"]);
     for (const moment of [
-      { kind: "found" },
       { phase: "features", done: 32 },
-      { phase: "choosing the L2 penalty", done: 2 },
-      { kind: "epoch", epoch: 5 },
+      { phase: "choosing the L2 penalty", done: 1 },
+      { kind: "epoch", epoch: 2 },
       { phase: "measuring" },
-      { phase: "measuring", later: 150 },
     ] as const)
       await killAt(moment, folder);
     expectSame(await resume(folder), wholeSolved);
@@ -124,16 +122,16 @@ describe("a run that is killed again and again ends in the same bytes", () => {
   test("keras-classic", { timeout: 120_000 }, async () => {
     useCache("killed stepped");
     const folder = join(out, "killed stepped");
-    await killAt({ phase: "decoding", done: 10 }, "", { ...stepped, name: "killed stepped" });
+    await killAt({ phase: "training", detail: "epoch 1 of", done: 20 }, "", {
+      ...stepped,
+      name: "killed stepped",
+    });
     for (const moment of [
-      // In the middle of the first epoch, and while its checkpoint is being written.
-      { phase: "training", detail: "epoch 1 of", done: 20 },
+      // At the end of an epoch, about when its checkpoint is written.
       { phase: "training", detail: "epoch 1 of", done: 49, later: 3 },
-      { phase: "training", detail: "epoch 2 of", done: 30 },
-      // Between the stages, when the features of the second begin.
+      // Between the stages.
       { kind: "epoch", epoch: 2 },
-      { phase: "training", detail: "epoch 3 of", done: 40 },
-      { kind: "epoch", epoch: 4 },
+      { phase: "training", detail: "epoch 4 of", done: 40 },
       { phase: "measuring" },
     ] as const)
       await killAt(moment, folder);
@@ -170,15 +168,14 @@ describe("a run that is interrupted", () => {
       train(photos, { ...stepped, ...watched }),
     );
     for (const at of [
-      during("features", 1),
       during("training", 20, "epoch 1"),
       during("training", 40, "epoch 1"),
       during("training", 49, "epoch 2"),
-      during("training", 10, "epoch 3"),
+      during("features", 1),
     ])
       expect(await interruptAt(at, (watched) => resume(folder, watched))).toBe(folder);
     const log = readFileSync(join(folder, "log.txt"), "utf8");
-    expect(log.match(/HeadstartError: .* interrupted/g)).toHaveLength(6);
+    expect(log.match(/HeadstartError: .* interrupted/g)).toHaveLength(5);
     expectSame(await resume(folder), wholeStepped);
   });
 
@@ -267,10 +264,8 @@ describe("what cannot be gone on with", () => {
   test("a backbone that has changed, or is gone", async () => {
     const { folder, backbone } = await interrupted("changed backbone");
     const content = readFileSync(backbone);
-    const at = content.length - 40;
     writeFileSync(backbone, Buffer.concat([content, Buffer.from([0x7a, 0])]));
     await refused(folder, "INVALID_RUN", `The backbone ${backbone} is not the file that the run began with.`);
-    expect(at).toBeGreaterThan(0);
     rmSync(backbone);
     await refused(folder, "NOT_FOUND", backbone);
   });

@@ -22,8 +22,10 @@ export interface MinimiseOptions {
   readonly iterations: number;
   /** Stops when the largest component of the gradient is below this. */
   readonly tolerance: number;
-  /** Stops when two iterations in a row lower the value by less than this part of it (default 1e-7, what 32 bits can tell apart). */
+  /** Stops when iterations lower the value by less than this part of it (default 1e-7, what 32 bits can tell apart) ... */
   readonly gain?: number;
+  /** ... so many times in a row (default 2: one may have taken a step that was too short). */
+  readonly patience?: number;
   /** Called after each iteration with the point that it reached and the value there. */
   readonly onIteration?: (iteration: number, point: Held, value: number) => Promise<void> | void;
 }
@@ -114,7 +116,8 @@ export class Lbfgs {
         await options.onIteration?.(iteration, point, value);
         // The first steps know little of the curvature and gain little.
         little = gained <= (options.gain ?? 1e-7) * Math.abs(value) ? little + 1 : 0;
-        if (iteration >= MEMORY / 2 && little >= 2) return { value, iterations: iteration };
+        if (iteration >= MEMORY / 2 && little >= (options.patience ?? 2))
+          return { value, iterations: iteration };
       }
       return { value, iterations: options.iterations };
     } finally {

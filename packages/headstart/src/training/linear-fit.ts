@@ -29,6 +29,8 @@ export interface Block {
 export class LinearFit {
   readonly #runtime: Runtime;
   readonly #features: number;
+  /** Length of a point. */
+  readonly #size: number;
   readonly #graphs: Record<keyof ReturnType<typeof composeLinearFit>, Session>;
   readonly #lbfgs: Lbfgs;
   readonly #held: Held[] = [];
@@ -39,11 +41,13 @@ export class LinearFit {
   private constructor(
     runtime: Runtime,
     features: number,
+    size: number,
     graphs: Record<keyof ReturnType<typeof composeLinearFit>, Session>,
     lbfgs: Lbfgs,
   ) {
     this.#runtime = runtime;
     this.#features = features;
+    this.#size = size;
     this.#graphs = graphs;
     this.#lbfgs = lbfgs;
   }
@@ -62,12 +66,13 @@ export class LinearFit {
       measure: await runtime.load(measure),
       result: await runtime.load(result),
     };
-    return new LinearFit(runtime, features, graphs, await Lbfgs.load(runtime));
+    const size = features * classes + classes;
+    return new LinearFit(runtime, features, size, graphs, await Lbfgs.load(runtime));
   }
 
-  /** A vector of zeros, held until the fit is closed. */
-  async zeros(size: number): Promise<Held> {
-    return await this.#hold(float32([size], new Float32Array(size)));
+  /** A point of zeros, held until the fit is closed. */
+  async zeros(): Promise<Held> {
+    return await this.#hold(float32([this.#size], new Float32Array(this.#size)));
   }
 
   /**
@@ -112,16 +117,10 @@ export class LinearFit {
     return blocks;
   }
 
-  async minimise(
-    blocks: readonly Block[],
-    l2: number,
-    point: Held,
-    size: number,
-    options: MinimiseOptions,
-  ): Promise<void> {
+  async minimise(blocks: readonly Block[], l2: number, point: Held, options: MinimiseOptions): Promise<void> {
     const share = float32([], [1 / rowsOf(blocks)]);
     const strength = float32([], [l2]);
-    this.#spare ??= await this.zeros(size);
+    this.#spare ??= await this.zeros();
     const spare = this.#spare;
     const objective = async (at: Held, gradient: Held) => {
       // The sum goes to and fro between two vectors and ends in `gradient`.
@@ -150,7 +149,7 @@ export class LinearFit {
       this.last = sum;
       return scalarOf(loss) + sum.loss;
     };
-    await this.#lbfgs.minimise(objective, point, size, options);
+    await this.#lbfgs.minimise(objective, point, this.#size, options);
   }
 
   async measure(blocks: readonly Block[], point: Held): Promise<{ loss: number; accuracy: number }> {

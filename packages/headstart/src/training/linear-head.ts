@@ -72,7 +72,6 @@ export async function fitLinearHead(
   options: FitOptions,
 ): Promise<LinearHead> {
   const { features, classes } = options;
-  const size = features * classes + classes;
   const folds = options.l2 === "cross-validated" ? assignFolds(train, options.random) : [range(train.count)];
   const fit = await LinearFit.load(runtime, features, classes);
   try {
@@ -83,17 +82,18 @@ export async function fitLinearHead(
     const held = validation && (await fit.hold(validation, range(validation.count), mean, scale));
     const crossValidation: { l2: number; loss: number }[] = [];
     if (options.l2 === "cross-validated") {
-      const points = await Promise.all(folds.map(() => fit.zeros(size)));
+      const points = await Promise.all(folds.map(() => fit.zeros()));
       for (const l2 of STRENGTHS) {
         let loss = 0;
         for (const [k, left] of blocks.entries()) {
           const rest = blocks.filter((_, i) => i !== k).flat();
           const point = points[k];
           if (point === undefined) continue;
-          await fit.minimise(rest, l2, point, size, {
+          await fit.minimise(rest, l2, point, {
             iterations: 50,
             tolerance: 1e-6,
             gain: 1e-3,
+            patience: 1,
             onIteration: () => stopIfAsked(options.signal),
           });
           loss += (await fit.measure(left, point)).loss * (rowsOf(left) / train.count);
@@ -110,9 +110,9 @@ export async function fitLinearHead(
       }
     }
     const l2 = options.l2 === "cross-validated" ? best(crossValidation).l2 : options.l2;
-    const point = await fit.zeros(size);
+    const point = await fit.zeros();
     const all = blocks.flat();
-    await fit.minimise(all, l2, point, size, {
+    await fit.minimise(all, l2, point, {
       iterations: options.iterations,
       tolerance: 1e-6,
       onIteration: async (iteration, reached) => {

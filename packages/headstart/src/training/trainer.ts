@@ -85,7 +85,9 @@ export async function trainHead(runtime: Runtime, options: TrainOptions): Promis
   try {
     for (const [index, stage] of recipe.stages.entries()) {
       if (trainer.finished || index < trainer.state.stage) continue;
-      await trainer.runStage(stage, evaluation);
+      // A run that was interrupted between two stages need not prepare the one that is done.
+      if (trainer.state.epochInStage < stage.epochs) await trainer.runStage(stage, evaluation);
+      trainer.closeStage();
     }
     const { best, state } = trainer;
     return {
@@ -200,6 +202,10 @@ class Trainer {
     } finally {
       await data.close();
     }
+  }
+
+  /** Goes over to the next stage, unless early stopping has ended the last one. */
+  closeStage(): void {
     if (!this.finished) this.state = { ...this.state, stage: this.state.stage + 1, epochInStage: 0 };
   }
 
