@@ -51,8 +51,8 @@ test("passes everything on, and writes what has come to an end, in order", async
   expect(linesIn(folder)).toEqual([
     "before",
     "2 classes; 10 to train on, 2 to validate with, 0 to test with; 1 skipped",
-    "  Odd.",
-    "  Odder.",
+    "Odd.",
+    "Odder.",
     "features: 12 done",
     "training, epoch 1 of 2: 10 done",
     JSON.stringify(row),

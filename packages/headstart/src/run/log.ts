@@ -20,8 +20,7 @@ export class RunLog {
   }
 
   report(progress: Progress): void {
-    const line = describe(progress);
-    if (line !== undefined) this.#write(line);
+    for (const line of describe(progress)) this.#write(line);
     this.#onProgress?.(progress);
   }
 
@@ -41,8 +40,8 @@ export class RunLog {
   }
 }
 
-/** A line for the log; none for progress in between. */
-function describe(progress: Progress): string | undefined {
+/** Lines for the log; none for progress in between. */
+function describe(progress: Progress): readonly string[] {
   switch (progress.kind) {
     case "found": {
       const { train, validation, test } = progress.photos;
@@ -50,15 +49,15 @@ function describe(progress: Progress): string | undefined {
       return [
         `${progress.classes.length} classes; ${counts}; ${progress.skipped} skipped`,
         ...progress.warnings,
-      ].join("\n  ");
+      ];
     }
     case "progress":
       return progress.done === progress.total
-        ? `${[progress.phase, progress.detail].filter(Boolean).join(", ")}: ${progress.total} done`
-        : undefined;
+        ? [`${[progress.phase, progress.detail].filter(Boolean).join(", ")}: ${progress.total} done`]
+        : [];
     case "epoch":
-      return JSON.stringify(progress.row);
+      return [JSON.stringify(progress.row)];
     case "note":
-      return progress.message;
+      return [progress.message];
   }
 }
