@@ -67,7 +67,7 @@ const quick = {
   stages: "5@64",
 } as const;
 /** The two ways of training, as quickly as they go. */
-const WAYS: readonly (readonly [string, TrainOptions])[] = [
+const WAYS: readonly [readonly [string, TrainOptions], readonly [string, TrainOptions]] = [
   ["stored features", quick],
   ["augmented photos", { ...classic, batchSize: 16, stages: "1@64" }],
 ];
@@ -175,6 +175,7 @@ describe("a run folder", () => {
     const told = first.events.flatMap((event) => (event.kind === "epoch" ? [event.row] : []));
     expect(told.length).toBeGreaterThan(3);
     expect(rows).toEqual(told.map((row) => ({ ...row, learningRate: "" })));
+    expect(told.at(-1)?.accuracy).toBe(1);
     expect(told.map(({ epoch }) => epoch)).toEqual(told.map((_, index) => index + 1));
   });
 
@@ -280,6 +281,13 @@ describe("the same run again", () => {
     expect(rows).toMatchObject([1, 2, 3].map((epoch) => ({ epoch, stage: 1, learningRate: 0.01 })));
   });
 
+  test("twice at once, with a cold cache between them, gives the same bytes", async () => {
+    useCache("shared");
+    const [one, two] = await Promise.all([train(photos, quick), train(photos, quick)]);
+    expect(one.folder).not.toBe(two.folder);
+    expectSame(one, two);
+  });
+
   test("another seed gives another split and another model", async () => {
     const other = await train(photos, { ...quick, seed: 1 });
     expect(json(other, "data.json").fingerprint).not.toBe(json(first.run, "data.json").fingerprint);
@@ -335,6 +343,29 @@ describe("photos with splits of their own", () => {
     expect(run.metrics.train.accuracy).toBe(1);
     expect(readdirSync(run.folder).sort()).toEqual(FILES);
   });
+});
+
+test("photos that cannot be told apart train to a coin's toss", async () => {
+  const same = join(work, "same");
+  for (const name of ["heads", "tails"])
+    for (const number of [1, 2, 3])
+      cpSync(join(photos, "cat", "01.jpg"), join(same, "train", name, `${number}.jpg`));
+  const { run, events } = await trainWatched(same, small);
+  expect(run.metrics.train.loss).toBeCloseTo(Math.LN2, 4);
+  expect(events.find(({ kind }) => kind === "found")).toMatchObject({
+    warnings: [expect.stringContaining("exact copies with another label")],
+  });
+  expect(readdirSync(run.folder).sort()).toEqual(FILES);
+});
+
+test("runs may stand among the class folders: they are no class", async () => {
+  const own = join(work, "inside");
+  cpSync(photos, own, { recursive: true });
+  const options = { ...quick, out: join(own, "runs") };
+  const [one, two] = [await train(own, options), await train(own, options)];
+  expect([one.folder, two.folder]).toEqual([join(own, "runs", "1"), join(own, "runs", "2")]);
+  expect(two.classes).toEqual(["cat", "dog", "fox"]);
+  expect(readFileSync(two.model).equals(readFileSync(one.model))).toBe(true);
 });
 
 describe("options that cannot be meant leave nothing behind", () => {
@@ -481,7 +512,7 @@ describe("a disk that refuses", () => {
     expect(existsSync(folder)).toBe(false);
     let go = () => train(photos, { ...quick, name: "full" });
     // In the order in which they are written.
-    for (const name of ["data", "results", "model", "curves", "confusion", "grid", "metrics"].map(
+    for (const name of ["data", "results", "model", "grid", "metrics"].map(
       (stem) => FILES.find((file) => file.startsWith(stem)) ?? "",
     )) {
       disk.full = name;
@@ -504,13 +535,14 @@ describe("a disk that refuses", () => {
 
   test("a checkpoint that cannot be written", async () => {
     disk.full = "checkpoint.safetensors";
-    await expect(train(photos, { ...classic, name: "no-checkpoint" })).rejects.toMatchObject({
+    const [, [, options]] = WAYS;
+    await expect(train(photos, { ...options, name: "no-checkpoint" })).rejects.toMatchObject({
       code: "STORAGE",
       message: expect.stringContaining("checkpoint.safetensors"),
     });
     disk.full = "";
     const run = await resume(join(out, "no-checkpoint"));
-    expect(readFileSync(run.model).equals(readFileSync((await train(photos, classic)).model))).toBe(true);
+    expect(readFileSync(run.model).equals(readFileSync((await train(photos, options)).model))).toBe(true);
   });
 
   const mounted = join(work, "mounted");

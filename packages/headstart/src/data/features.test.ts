@@ -5,8 +5,6 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { cacheContents, clearCache } from "./cache.js";
 import { type FeatureSpace, FeatureStore } from "./features.js";
@@ -222,19 +220,10 @@ describe("several processes", () => {
   const children: ChildProcess[] = [];
   beforeAll(async () => {
     code = await mkdtemp(join(tmpdir(), "headstart-code-"));
-    await build({
-      configFile: false,
-      logLevel: "silent",
-      build: {
-        ssr: fileURLToPath(new URL("features.ts", import.meta.url)),
-        outDir: code,
-        rollupOptions: { output: { entryFileNames: "features.mjs" } },
-      },
-    });
     await writeFile(
       join(code, "child.mjs"),
       `import { createHash } from "node:crypto";
-      import { FeatureStore } from "./features.mjs";
+      import { FeatureStore } from ${JSON.stringify(new URL("../../dist/data/features.js", import.meta.url).href)};
       const [folder, from, to, flushPhotos] = [process.argv[2], ...process.argv.slice(3).map(Number)];
       const store = await FeatureStore.open(folder, ${JSON.stringify(SPACE)}, { limit: 1e9, flushPhotos });
       console.log("ready");

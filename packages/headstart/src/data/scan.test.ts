@@ -31,6 +31,27 @@ const many = (className: string, number: number, prefix = "") =>
 
 const names = (photos: readonly { name: string }[]) => photos.map(({ name }) => name);
 
+describe("scanPhotos: a folder of runs among the class folders", () => {
+  test("is passed over and named; class folders with folders inside are not", async () => {
+    await put(...many("cat", 20), ...many("dog", 20, "").map((name) => name.replace("/", "/inner/")));
+    await put(
+      ["runs/1/recipe.json", "{}"],
+      "runs/1/grid.png",
+      "runs/2/grid.png",
+      ["best/recipe.json", "{}"],
+      "best/a.png",
+    );
+    const { classes, photos, skipped } = await scanPhotos(folder);
+    expect(classes).toEqual(["cat", "dog"]);
+    expect(photos).toHaveLength(40);
+    const reason = "a folder of runs, not of photos";
+    expect(skipped).toEqual([
+      { name: "best", reason },
+      { name: "runs", reason },
+    ]);
+  });
+});
+
 describe("scanPhotos: split folders", () => {
   test.each([
     ["train", "val", "test"],

@@ -39,7 +39,8 @@ export interface Source {
 }
 
 /**
- * Finds labelled files: in a folder with split folders that hold class folders, in a folder of class folders, or in a CSV manifest.
+ * Finds labelled files: in a folder with split folders that hold class folders, in a folder of class folders, or in a CSV manifest. A
+ * folder of runs among the class folders is passed over.
  *
  * @throws HeadstartError `NOT_FOUND` if nothing is there, `INVALID_DATA` if it is none of the three, `STORAGE` if it may not be read
  */
@@ -67,7 +68,13 @@ async function readTree(source: string, path: string): Promise<Source> {
   reader.skipFiles(top.files, "beside the class folders, so it has no label");
   const splits = await findSplits(root, top.folders, source);
   if (!splits) {
-    await reader.readClasses(top.folders, undefined);
+    const runs = new Set<Found>();
+    for (const folder of top.folders) if (await holdsRuns(root, folder)) runs.add(folder);
+    reader.skip([...runs].map(({ name }) => ({ name, reason: "a folder of runs, not of photos" })));
+    await reader.readClasses(
+      top.folders.filter((folder) => !runs.has(folder)),
+      undefined,
+    );
     return reader.source(false);
   }
   for (const { folder, split, listing } of splits.folders) {
@@ -77,6 +84,16 @@ async function readTree(source: string, path: string): Promise<Source> {
   }
   reader.skip(splits.others.map(({ name }) => ({ name, reason: "a folder beside the split folders" })));
   return reader.source(true);
+}
+
+/** Whether a folder is a run or holds runs, as when training was started inside the photos' folder: their pictures are no class. */
+async function holdsRuns(root: Root, folder: Found): Promise<boolean> {
+  const isRun = ({ files }: Listing) => files.some(({ path }) => basename(path) === "recipe.json");
+  const listing = await listFolder(root, folder);
+  if (isRun(listing)) return true;
+  if (listing.files.length > 0) return false;
+  for (const inner of listing.folders) if (isRun(await listFolder(root, inner))) return true;
+  return false;
 }
 
 /** Gathers what class folders hold. */

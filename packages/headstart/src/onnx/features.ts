@@ -72,7 +72,7 @@ export function findFeatures(graph: Graph): Features {
   throw new HeadstartError(
     "INVALID_MODEL",
     `The graph ${graph.name} has no last fully connected layer, so its features cannot be found. ${walk.seen()}`,
-    "Use an image classifier that ends in a fully connected layer, or name the tensor that holds its features.",
+    "Use an image classifier that ends in a fully connected layer.",
   );
 }
 

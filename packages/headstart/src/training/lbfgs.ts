@@ -160,35 +160,37 @@ function composeDirection(): Graph {
     step: b.input(`step_${i}`, "float32", ["P"]),
     change: b.input(`change_${i}`, "float32", ["P"]),
   })).map(({ step, change }) => {
-    const curvature = b.node("MatMul", [step, change]);
+    const curvature = dot(b, step, change);
     return { step, change, curvature, inverse: inverseOrZero(b, curvature) };
   });
   let q = gradient;
   const weights: string[] = [];
   for (const { step, change, inverse } of pairs.toReversed()) {
-    const weight = b.node("Mul", [inverse, b.node("MatMul", [step, q])]);
+    const weight = b.node("Mul", [inverse, dot(b, step, q)]);
     weights.unshift(weight);
     q = b.node("Sub", [q, b.node("Mul", [weight, change])]);
   }
   const newest = pairs[MEMORY - 1];
   if (newest === undefined) throw new Error("unreachable");
-  const squared = b.node("MatMul", [newest.change, newest.change]);
+  const squared = dot(b, newest.change, newest.change);
   const ratio = b.node("Mul", [newest.curvature, inverseOrZero(b, squared)]);
   const some = b.node("Greater", [ratio, b.scalar(0)]);
   let r = b.node("Mul", [b.node("Where", [some, ratio, b.scalar(1)]), q]);
   pairs.forEach(({ step, change, inverse }, i) => {
-    const correction = b.node("Sub", [
-      weights[i] ?? "",
-      b.node("Mul", [inverse, b.node("MatMul", [change, r])]),
-    ]);
+    const correction = b.node("Sub", [weights[i] ?? "", b.node("Mul", [inverse, dot(b, change, r)])]);
     r = b.node("Add", [r, b.node("Mul", [correction, step])]);
   });
   const direction = b.node("Neg", [r]);
   b.output("direction", "float32", ["P"], direction);
-  b.output("slope", "float32", [], b.node("MatMul", [gradient, direction]));
+  b.output("slope", "float32", [], dot(b, gradient, direction));
   b.output("largest", "float32", [], b.node("ReduceMax", [b.node("Abs", [gradient])], { keepdims: 0 }));
   b.output("length", "float32", [], b.node("ReduceL2", [gradient], { keepdims: 0 }));
   return b.build();
+}
+
+/** Inner product of two vectors. Of vectors this is several times as fast in ONNX Runtime as MatMul. */
+function dot(b: GraphBuilder, one: string, other: string): string {
+  return b.node("ReduceSum", [b.node("Mul", [one, other])], { keepdims: 0 });
 }
 
 /** 1 / value where the value is above nothing, else 0. */

@@ -146,7 +146,7 @@ export class LinearFit {
         sum.loss += scalarOf(found.loss);
         sum.accuracy += scalarOf(found.accuracy);
       }
-      this.last = sum;
+      this.last = { loss: sum.loss, accuracy: exactShare(sum.accuracy, rowsOf(blocks)) };
       return scalarOf(loss) + sum.loss;
     };
     await this.#lbfgs.minimise(objective, point, this.#size, options);
@@ -160,7 +160,7 @@ export class LinearFit {
       sum.loss += scalarOf(found.loss);
       sum.accuracy += scalarOf(found.accuracy);
     }
-    return sum;
+    return { loss: sum.loss, accuracy: exactShare(sum.accuracy, rowsOf(blocks)) };
   }
 
   result(point: Held, mean: Tensor, scale: Tensor): Promise<Record<"weight" | "bias", Tensor>> {
@@ -202,4 +202,9 @@ function chunks(rows: readonly number[]): number[][] {
 
 function scalarOf(tensor: Tensor): number {
   return floats(tensor)[0] ?? Number.NaN;
+}
+
+/** A share of so many photos without the rounding of 32 bits: what all photos are is 1. */
+function exactShare(share: number, photos: number): number {
+  return Math.round(share * photos) / photos;
 }

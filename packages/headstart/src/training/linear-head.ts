@@ -1,7 +1,7 @@
 import { HeadstartError } from "../errors.js";
 import type { Tensor } from "../onnx/index.js";
 import type { Random } from "../random.js";
-import type { Runtime } from "../runtime/index.js";
+import type { Held, Runtime } from "../runtime/index.js";
 import { assignFolds } from "./folds.js";
 import { type Block, type LabelledFeatures, LinearFit, range, rowsOf } from "./linear-fit.js";
 
@@ -112,24 +112,25 @@ export async function fitLinearHead(
     const l2 = options.l2 === "cross-validated" ? best(crossValidation).l2 : options.l2;
     const point = await fit.zeros();
     const all = blocks.flat();
-    await fit.minimise(all, l2, point, {
-      iterations: options.iterations,
-      tolerance: 1e-6,
-      onIteration: async (iteration, reached) => {
-        // The point reached is the last one that the objective was asked about.
-        const { loss, accuracy } = fit.last;
-        const later = held && (await fit.measure(held, reached));
-        options.onProgress?.({
-          kind: "iteration",
-          iteration,
-          loss,
-          accuracy,
-          validationLoss: later?.loss ?? null,
-          validationAccuracy: later?.accuracy ?? null,
-        });
-        stopIfAsked(options.signal);
-      },
-    });
+    let reported = 0;
+    const onIteration = async (iteration: number, reached: Held) => {
+      // The point reached is the last one that the objective was asked about.
+      const { loss, accuracy } = fit.last;
+      const later = held && (await fit.measure(held, reached));
+      reported = iteration;
+      options.onProgress?.({
+        kind: "iteration",
+        iteration,
+        loss,
+        accuracy,
+        validationLoss: later?.loss ?? null,
+        validationAccuracy: later?.accuracy ?? null,
+      });
+      stopIfAsked(options.signal);
+    };
+    await fit.minimise(all, l2, point, { iterations: options.iterations, tolerance: 1e-6, onIteration });
+    // Photos that cannot be told apart leave nothing to do; where the fit stands is told all the same.
+    if (reported === 0) await onIteration(1, point);
     const { weight, bias } = await fit.result(point, mean, scale);
     return { weight, bias, l2, crossValidation };
   } finally {
