@@ -62,6 +62,9 @@ async function load(id: number, model: Uint8Array<ArrayBuffer> | string): Promis
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
+    // Every session has threads of its own, which would otherwise spin after a run and take the processor from the next session's and
+    // from decoding.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
     logSeverityLevel: 4,
   };
   // Two overloads, one call each: a path lets ONNX Runtime read the file itself.
