@@ -193,7 +193,7 @@ describe("train", () => {
       folder: join(runs, "1"),
       model: join(runs, "1", "model.onnx"),
       classes: ["cat", "dog", "fox"],
-      skipped: 0,
+      skipped: [],
       warnings: [],
       metrics: { test: { accuracy: 1, perClass: [{ className: "cat" }, {}, {}] } },
     });

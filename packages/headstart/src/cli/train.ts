@@ -102,8 +102,8 @@ async function runTraining(
     display.close();
     const { found } = narrator;
     if (json) {
-      const { folder, model, classes, metrics } = run;
-      const { photos: counts, skipped, warnings } = found ?? {};
+      const { folder, model, classes, metrics, skipped } = run;
+      const { photos: counts, warnings } = found ?? {};
       terminal.printJson({ folder, model, classes, photos: counts, skipped, warnings, metrics });
     } else await printRun(terminal, run);
   } catch (error) {

@@ -86,24 +86,40 @@ export async function writeData(
   });
 }
 
+/** What of `data.json` is read back. */
+const dataSchema = z.object({
+  fingerprint: z.string(),
+  skipped: z.array(z.object({ name: z.string(), reason: z.string() })),
+});
+
+/** What `data.json` says; undefined where there is none yet. */
+async function readData(folder: string): Promise<z.infer<typeof dataSchema> | undefined> {
+  const path = join(folder, RUN_FILES.data);
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
+    return undefined;
+  });
+  if (text === undefined) return undefined;
+  const parsed = dataSchema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new HeadstartError("INVALID_RUN", `${path} is damaged.`, "Bring it back, or start a new run.", {
+    cause: parsed.error,
+  });
+}
+
+/** The files that a run did not use, and why. */
+export async function readSkipped(folder: string): Promise<readonly Skipped[]> {
+  return (await readData(folder))?.skipped ?? [];
+}
+
 /**
  * Refuses photos that are not those that a run began with. A run that was interrupted before it had found them takes any.
  *
  * @throws HeadstartError `INVALID_RUN` if they differ, or the run's `data.json` is damaged
  */
 export async function checkSameData(folder: string, dataset: Dataset): Promise<void> {
-  const path = join(folder, RUN_FILES.data);
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
-    return undefined;
-  });
-  if (text === undefined) return;
-  const parsed = z.object({ fingerprint: z.string() }).safeParse(parseJson(text));
-  if (!parsed.success)
-    throw new HeadstartError("INVALID_RUN", `${path} is damaged.`, "Bring it back, or start a new run.", {
-      cause: parsed.error,
-    });
-  if (parsed.data.fingerprint === dataset.fingerprint) return;
+  const data = await readData(folder);
+  if (data === undefined || data.fingerprint === dataset.fingerprint) return;
   throw new HeadstartError(
     "INVALID_RUN",
     `The photos in ${dataset.root} are not those that the run ${folder} began with.`,

@@ -41,10 +41,14 @@ export async function drawPictures(
     };
   });
   const title = `${TITLES[split]} photos`;
-  await writeAtomically(join(folder, RUN_FILES.curves), await drawCurves(history, { best: bestEpoch }));
-  await writeAtomically(
-    join(folder, RUN_FILES.confusion),
-    await drawConfusion(metrics[split].confusion, names, { title }),
+  const pictures = {
+    [RUN_FILES.curves]: drawCurves(history, { best: bestEpoch }),
+    [RUN_FILES.confusion]: drawConfusion(metrics[split].confusion, names, { title }),
+    [RUN_FILES.grid]: drawGrid(cells, { title }),
+  };
+  await Promise.all(
+    Object.entries(pictures).map(
+      async ([name, drawn]) => await writeAtomically(join(folder, name), await drawn),
+    ),
   );
-  await writeAtomically(join(folder, RUN_FILES.grid), await drawGrid(cells, { title }));
 }

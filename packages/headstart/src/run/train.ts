@@ -7,7 +7,7 @@ import {
   DEFAULT_BACKBONE,
   loadBackbone,
 } from "../backbones/index.js";
-import { count, type Dataset, type Split, scanPhotos } from "../data/index.js";
+import { count, type Dataset, type Skipped, type Split, scanPhotos } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import type { SplitMetrics } from "../evaluation/index.js";
 import { writeAtomically } from "../files.js";
@@ -15,7 +15,7 @@ import { writeModel } from "../onnx/index.js";
 import { type Device, Runtime, resolveRuntimeOptions } from "../runtime/index.js";
 import { type Recipe, resolveRecipe, type Stage } from "../training/index.js";
 import { VERSION } from "../version.js";
-import { checkSameData, countSplits, writeData } from "./dataset.js";
+import { checkSameData, countSplits, readSkipped, writeData } from "./dataset.js";
 import {
   createRunFolder,
   RUN_FILES,
@@ -71,6 +71,8 @@ export interface Run {
   readonly classes: readonly string[];
   /** What was measured on each split. A split without photos has `photos: 0` and `null` for every figure. */
   readonly metrics: Readonly<Record<Split, SplitMetrics>>;
+  /** Files that were not used, and why. */
+  readonly skipped: readonly Skipped[];
 }
 
 /**
@@ -176,7 +178,8 @@ async function readRun(folder: string): Promise<Run | undefined> {
     () => false,
   );
   if (metrics === undefined || !exists) return undefined;
-  return { folder, model, classes: metrics.train.perClass.map(({ className }) => className), metrics };
+  const classes = metrics.train.perClass.map(({ className }) => className);
+  return { folder, model, classes, metrics, skipped: await readSkipped(folder) };
 }
 
 /** From photos that have been found to a finished run: the way of a photo, from top to bottom. */
@@ -225,7 +228,7 @@ async function carryOut(
     // Nothing is left to go on with.
     await rm(join(folder, RUN_FILES.checkpoint), { force: true });
     report({ kind: "progress", phase: "measuring", done: 1, total: 1, detail: "" });
-    return { folder, model, classes: dataset.classes, metrics };
+    return { folder, model, classes: dataset.classes, metrics, skipped: dataset.skipped };
   } catch (error) {
     log.failed(error);
     throw error;

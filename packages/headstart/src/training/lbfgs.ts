@@ -51,9 +51,11 @@ export class Lbfgs {
 
   /** Loads the graphs that the minimiser needs. */
   static async load(runtime: Runtime): Promise<Lbfgs> {
-    const direction = await runtime.load(composeDirection());
-    const move = await runtime.load(composeMove());
-    const difference = await runtime.load(composeDifference());
+    const [direction, move, difference] = await Promise.all([
+      runtime.load(composeDirection()),
+      runtime.load(composeMove()),
+      runtime.load(composeDifference()),
+    ]);
     return new Lbfgs(runtime, direction, move, difference);
   }
 
@@ -82,14 +84,19 @@ export class Lbfgs {
     const direction = await zeros();
     let gradient = await zeros();
     let nextGradient = await zeros();
+    // The runtime does one thing after another, so what only it needs is asked for ahead and waited for with the next answer.
+    let ahead: Promise<unknown>[] = [];
     try {
       let value = await objective(point, gradient);
       let little = 0;
       for (let iteration = 1; iteration <= options.iterations; iteration++) {
-        const found = await this.#direction.run(
-          { gradient, ...named("step", steps), ...named("change", changes) },
-          { into: { direction }, fetch: ["slope", "largest", "length"] },
-        );
+        const [found] = await Promise.all([
+          this.#direction.run(
+            { gradient, ...named("step", steps), ...named("change", changes) },
+            { into: { direction }, fetch: ["slope", "largest", "length"] },
+          ),
+          ...ahead,
+        ]);
         const slope = scalar(found.slope);
         if (scalar(found.largest) <= options.tolerance || !(slope < 0))
           return { value, iterations: iteration - 1 };
@@ -98,8 +105,8 @@ export class Lbfgs {
         let next = Number.POSITIVE_INFINITY;
         for (let tries = 0; tries <= SHORTENINGS; tries++, scale /= 2) {
           const by = float32([], [scale]);
-          await this.#move.run({ point, direction, scale: by }, { into: { moved: trial } });
-          next = await objective(trial, nextGradient);
+          const moved = this.#move.run({ point, direction, scale: by }, { into: { moved: trial } });
+          [next] = await Promise.all([objective(trial, nextGradient), moved]);
           if (next <= value + SUFFICIENT * scale * slope) break;
           next = Number.POSITIVE_INFINITY;
         }
@@ -107,8 +114,10 @@ export class Lbfgs {
         if (next === Number.POSITIVE_INFINITY) return { value, iterations: iteration - 1 };
         const step = rotate(steps);
         const change = rotate(changes);
-        await this.#difference.run({ to: trial, from: point }, { into: { difference: step } });
-        await this.#difference.run({ to: nextGradient, from: gradient }, { into: { difference: change } });
+        ahead = [
+          this.#difference.run({ to: trial, from: point }, { into: { difference: step } }),
+          this.#difference.run({ to: nextGradient, from: gradient }, { into: { difference: change } }),
+        ];
         [point, trial] = [trial, point];
         [gradient, nextGradient] = [nextGradient, gradient];
         const gained = value - next;
@@ -121,6 +130,7 @@ export class Lbfgs {
       }
       return { value, iterations: options.iterations };
     } finally {
+      await Promise.allSettled(ahead);
       if (point !== start)
         await this.#move.run(
           { point, direction: point, scale: float32([], [0]) },

@@ -25,26 +25,22 @@ export interface Block {
   readonly rows: number;
 }
 
+type Graphs = Record<keyof ReturnType<typeof composeLinearFit>, Session>;
+
 /** The graphs of the fit, and what is done with them. */
 export class LinearFit {
   readonly #runtime: Runtime;
   readonly #features: number;
   /** Length of a point. */
   readonly #size: number;
-  readonly #graphs: Record<keyof ReturnType<typeof composeLinearFit>, Session>;
+  readonly #graphs: Graphs;
   readonly #lbfgs: Lbfgs;
   readonly #held: Held[] = [];
   #spare: Held | undefined;
   /** Cross-entropy and accuracy at the point that the objective was asked about last. */
   last = { loss: Number.NaN, accuracy: Number.NaN };
 
-  private constructor(
-    runtime: Runtime,
-    features: number,
-    size: number,
-    graphs: Record<keyof ReturnType<typeof composeLinearFit>, Session>,
-    lbfgs: Lbfgs,
-  ) {
+  private constructor(runtime: Runtime, features: number, size: number, graphs: Graphs, lbfgs: Lbfgs) {
     this.#runtime = runtime;
     this.#features = features;
     this.#size = size;
@@ -53,21 +49,12 @@ export class LinearFit {
   }
 
   static async load(runtime: Runtime, features: number, classes: number): Promise<LinearFit> {
-    const { mean, variance, standardise, penalty, objective, measure, result } = composeLinearFit(
-      features,
-      classes,
-    );
-    const graphs = {
-      mean: await runtime.load(mean),
-      variance: await runtime.load(variance),
-      standardise: await runtime.load(standardise),
-      penalty: await runtime.load(penalty),
-      objective: await runtime.load(objective),
-      measure: await runtime.load(measure),
-      result: await runtime.load(result),
-    };
+    const graphs = composeLinearFit(features, classes);
+    const load = async (name: keyof typeof graphs) => [name, await runtime.load(graphs[name])] as const;
+    const names = Object.keys(graphs) as (keyof typeof graphs)[];
+    const [lbfgs, ...sessions] = await Promise.all([Lbfgs.load(runtime), ...names.map(load)]);
     const size = features * classes + classes;
-    return new LinearFit(runtime, features, size, graphs, await Lbfgs.load(runtime));
+    return new LinearFit(runtime, features, size, Object.fromEntries(sessions) as Graphs, lbfgs);
   }
 
   /** A point of zeros, held until the fit is closed. */
@@ -125,26 +112,25 @@ export class LinearFit {
     const objective = async (at: Held, gradient: Held) => {
       // The sum goes to and fro between two vectors and ends in `gradient`.
       let [from, to] = blocks.length % 2 === 0 ? [gradient, spare] : [spare, gradient];
-      const { loss } = await this.#graphs.penalty.run(
+      const penalty = this.#graphs.penalty.run(
         { point: at, l2: strength },
         { into: { gradient: from }, fetch: ["loss"] },
       );
-      const sum = { loss: 0, accuracy: 0 };
-      for (const block of blocks) {
-        const inputs = {
-          features: block.features,
-          label: block.label,
-          point: at,
-          share,
-          gradient_in: from,
-        };
-        const found = await this.#graphs.objective.run(inputs, {
+      // All are asked for at once: the runtime does one after another, and the main thread waits once.
+      const shares = blocks.map(({ features, label }) => {
+        const inputs = { features, label, point: at, share, gradient_in: from };
+        const run = this.#graphs.objective.run(inputs, {
           into: { gradient_out: to },
           fetch: ["loss", "accuracy"],
         });
         [from, to] = [to, from];
-        sum.loss += scalarOf(found.loss);
-        sum.accuracy += scalarOf(found.accuracy);
+        return run;
+      });
+      const [{ loss }, ...found] = await Promise.all([penalty, ...shares]);
+      const sum = { loss: 0, accuracy: 0 };
+      for (const part of found) {
+        sum.loss += scalarOf(part.loss);
+        sum.accuracy += scalarOf(part.accuracy);
       }
       this.last = { loss: sum.loss, accuracy: exactShare(sum.accuracy, rowsOf(blocks)) };
       return scalarOf(loss) + sum.loss;
