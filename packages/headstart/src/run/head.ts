@@ -40,7 +40,7 @@ export interface ClassifierHead {
   readonly seed: number;
 }
 
-/** Trains the head by the run's recipe: solved on stored features, or by gradient steps. Leaves `results.csv`. */
+/** Trains the head by the run's recipe: solved on stored features, or by gradient steps. Leaves `results.csv`, as it stands after each epoch. */
 export async function trainClassifierHead(context: RunContext, found: Dataset): Promise<ClassifierHead> {
   const { recipe } = context.choices;
   const { optimiser } = recipe;
@@ -48,8 +48,12 @@ export async function trainClassifierHead(context: RunContext, found: Dataset): 
     optimiser.kind === "lbfgs"
       ? await solve(context, found, optimiser.l2)
       : await descend(context, found, { ...recipe, optimiser });
-  await writeAtomically(join(context.folder, RUN_FILES.results), writeResults(head.history));
+  await writeHistory(context, head.history);
   return head;
+}
+
+async function writeHistory({ folder }: RunContext, history: readonly EpochRow[]): Promise<void> {
+  await writeAtomically(join(folder, RUN_FILES.results), writeResults(history));
 }
 
 /** L-BFGS on the stored features of all training photos. */
@@ -149,7 +153,10 @@ async function descend(
     },
     onStep: ({ epoch, epochs, done, total }) =>
       report({ kind: "progress", phase: "training", done, total, detail: `epoch ${epoch} of ${epochs}` }),
-    onEpoch: (row) => report({ kind: "epoch", row }),
+    onEpoch: async (row, history) => {
+      await writeHistory(context, history);
+      report({ kind: "epoch", row });
+    },
   });
   await open?.close();
   const sized = await SizedPhotos.open(context, trained.imageSize);

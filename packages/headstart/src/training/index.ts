@@ -8,6 +8,7 @@ export type { LabelledFeatures } from "./linear-fit.js";
 export * from "./linear-head.js";
 export * from "./losses.js";
 export * from "./optimisers.js";
+export * from "./parameter-sets.js";
 export * from "./recipe.js";
 export * from "./schedules.js";
 export * from "./step.js";

@@ -12,6 +12,7 @@ import {
 import { drawDropoutMask, HEAD_PARAMETERS, initialHead } from "./head.js";
 import { classWeightsOf } from "./losses.js";
 import type { Optimiser } from "./optimisers.js";
+import { ParameterSets } from "./parameter-sets.js";
 import type { Recipe, Stage } from "./recipe.js";
 import { learningRateAt } from "./schedules.js";
 import { composeEvaluation, composeStep, type Step } from "./step.js";
@@ -53,7 +54,8 @@ export interface TrainOptions {
     readonly done: number;
     readonly total: number;
   }) => void;
-  readonly onEpoch?: (row: EpochRow) => void;
+  /** Called after each epoch, with all epochs so far; training waits for it. */
+  readonly onEpoch?: (row: EpochRow, history: readonly EpochRow[]) => Promise<void> | void;
 }
 
 /** The best epoch's head, and how training went. */
@@ -122,14 +124,12 @@ function start({ recipe, seed, features, classes }: TrainOptions): Checkpoint {
   return { tensors, state };
 }
 
-/** Parameters and slots in two sets that swap roles from step to step, and where the run stands. */
+/** Where a run stands, and what it does next. */
 class Trainer {
   readonly #runtime: Runtime;
   readonly #options: TrainOptions;
   readonly #steps: number;
-  readonly #names: readonly string[];
-  #now: Map<string, Held>;
-  #next: Map<string, Held>;
+  readonly #sets: ParameterSets;
   best: ReadonlyMap<string, Tensor>;
   state: CheckpointState;
 
@@ -139,40 +139,23 @@ class Trainer {
     { tensors, state }: Checkpoint,
   ): Promise<Trainer> {
     const { parameters, slots } = stepOf(options);
-    const all = [...parameters, ...slots];
-    const hold = () =>
-      Promise.all(
-        all.map(async ({ name, shape }): Promise<[string, Held]> => {
-          const count = shape.reduce((product, dim) => product * dim, 1);
-          return [name, await runtime.hold(tensors.get(name) ?? float32(shape, new Float32Array(count)))];
-        }),
-      );
+    const sets = await ParameterSets.create(runtime, [...parameters, ...slots], tensors);
     const best = new Map(
       HEAD_PARAMETERS.map((name) => [name, tensors.get(`best.${name}`) ?? tensorOf(tensors, name)]),
     );
-    return new Trainer(
-      runtime,
-      options,
-      all.map(({ name }) => name),
-      [await hold(), await hold()],
-      best,
-      state,
-    );
+    return new Trainer(runtime, options, sets, best, state);
   }
 
   private constructor(
     runtime: Runtime,
     options: TrainOptions,
-    names: readonly string[],
-    [now, next]: readonly [[string, Held][], [string, Held][]],
+    sets: ParameterSets,
     best: ReadonlyMap<string, Tensor>,
     state: CheckpointState,
   ) {
     this.#runtime = runtime;
     this.#options = options;
-    this.#names = names;
-    this.#now = new Map(now);
-    this.#next = new Map(next);
+    this.#sets = sets;
     this.best = best;
     this.state = state;
     const { recipe, labels } = options;
@@ -210,7 +193,7 @@ class Trainer {
   }
 
   async close(): Promise<void> {
-    await this.#runtime.drop(...this.#now.values(), ...this.#next.values());
+    await this.#sets.close();
   }
 
   /** The steps of one epoch that are still to be done. */
@@ -282,9 +265,7 @@ class Trainer {
     const step = this.state.step + 1;
     this.state = { ...this.state, step };
     const rate = this.#learningRate(step);
-    const now = this.#now;
-    const next = this.#next;
-    [this.#now, this.#next] = [next, now];
+    const { inputs: parameters, into } = this.#sets.swap();
     const found = await session.run<"loss" | "correct">(
       {
         ...inputs,
@@ -302,12 +283,9 @@ class Trainer {
         ),
         learning_rate: float32([], [rate]),
         step: float32([], [step]),
-        ...Object.fromEntries(now),
+        ...parameters,
       },
-      {
-        into: Object.fromEntries([...next].map(([name, held]) => [`${name}.next`, held])),
-        fetch: ["loss", "correct"],
-      },
+      { into, fetch: ["loss", "correct"] },
     );
     const loss = finite(found.loss, epoch, step, rate);
     return { loss, correct: floats(found.correct)[0] ?? 0 };
@@ -319,10 +297,9 @@ class Trainer {
     validation: { readonly features: Held; readonly label: Held },
   ): Promise<void> {
     const { labels, validationLabels, onEpoch } = this.#options;
-    const head = Object.fromEntries(HEAD_PARAMETERS.map((name) => [name, heldOf(this.#now, name)]));
     const { state } = this;
     const found = await evaluation.run<"loss" | "correct">(
-      { ...validation, ...head },
+      { ...validation, ...this.#sets.held(HEAD_PARAMETERS) },
       { fetch: ["loss", "correct"] },
     );
     const validationLoss = finite(found.loss, state.epoch, state.step, this.#learningRate(state.step));
@@ -338,17 +315,7 @@ class Trainer {
     };
     const better =
       state.bestEpoch === 0 || validationLoss < (state.bestValidationLoss ?? Number.POSITIVE_INFINITY);
-    if (better)
-      this.best = new Map(
-        await Promise.all(
-          HEAD_PARAMETERS.map(
-            async (name): Promise<[string, Tensor]> => [
-              name,
-              await this.#runtime.read(heldOf(this.#now, name)),
-            ],
-          ),
-        ),
-      );
+    if (better) this.best = await this.#sets.read(HEAD_PARAMETERS);
     this.state = {
       ...state,
       epoch: row.epoch,
@@ -364,12 +331,11 @@ class Trainer {
       history: [...state.history, row],
     };
     await this.#save();
-    onEpoch?.(row);
+    await onEpoch?.(row, this.state.history);
   }
 
   async #save(): Promise<void> {
-    const tensors = new Map<string, Tensor>();
-    for (const name of this.#names) tensors.set(name, await this.#runtime.read(heldOf(this.#now, name)));
+    const tensors = await this.#sets.read();
     for (const [name, tensor] of this.best) tensors.set(`best.${name}`, tensor);
     await saveCheckpoint(this.#options.checkpoint, { tensors, state: this.state });
   }
@@ -415,11 +381,5 @@ function stepOf({ recipe, features, classes, labels }: TrainOptions, front?: Gra
 function tensorOf(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
   const tensor = tensors.get(name);
   if (tensor === undefined) throw new HeadstartError("INVALID_RUN", `The checkpoint lacks ${name}.`);
-  return tensor;
-}
-
-function heldOf(held: ReadonlyMap<string, Held>, name: string): Held {
-  const tensor = held.get(name);
-  if (tensor === undefined) throw new Error(`${name} is not held.`);
   return tensor;
 }
