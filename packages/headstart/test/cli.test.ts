@@ -391,9 +391,10 @@ describe("in a process of its own", () => {
   test("NO_COLOR takes colours away, FORCE_COLOR brings them to a pipe", async () => {
     const colours = { FORCE_COLOR: "1", NO_COLOR: "" };
     expect((await shell(["train", "nowhere"], { env: colours })).err).toContain("\u001b[31m");
-    expect((await shell(["train", "nowhere"], { env: { ...colours, NO_COLOR: "1" } })).err).toMatch(
-      /^error: /,
-    );
+    // Node itself may add a warning that both are set.
+    const { err } = await shell(["train", "nowhere"], { env: { ...colours, NO_COLOR: "1" } });
+    expect(err).toMatch(/^error: There is no file/m);
+    expect(err).not.toContain("\u001b[");
   });
 
   test("a second Ctrl-C ends it at once", async () => {

@@ -102,6 +102,19 @@ describe("Runtime", () => {
     expect(ticks).toBeGreaterThan(took / 50);
   });
 
+  test("takes and gives float16 on every Node", async () => {
+    const b = new GraphBuilder("half");
+    const x = b.input("x", "float16", [2]);
+    b.output("y", "float16", [2], b.node("Neg", [x]));
+    const session = await runtime.load(b.build());
+    // 1 and -2 in half precision; the sign is the highest bit.
+    const data = new Uint8Array(Uint16Array.of(0x3c00, 0xc000).buffer);
+    for (let i = 0; i < 2; i++) {
+      const { y } = await session.run<"y">({ x: { type: "float16", dims: [2], data } });
+      expect([...new Uint16Array(y.data.slice().buffer)]).toEqual([0xbc00, 0x4000]);
+    }
+  });
+
   test("answers in the order of the requests", async () => {
     const session = await runtime.load(addition());
     const order: number[] = [];

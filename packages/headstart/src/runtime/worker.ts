@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
 import { aligned, elementBytes, isDataType, type Tensor } from "../onnx/tensor.js";
+import { holdFloat16AsUint16 } from "./float16.js";
 import { ELEMENT_ARRAYS, type Reply, type Request, type Signature, type WorkerSettings } from "./messages.js";
 
 interface Loaded {
@@ -13,6 +14,7 @@ type Answer = Omit<Reply, "id" | "error">;
 
 // What goes wrong is thrown and said once; ONNX Runtime need not print it too.
 ort.env.logLevel = "fatal";
+holdFloat16AsUint16();
 
 const port = parentPort;
 if (port === null) throw new Error("This file runs as a worker thread.");

@@ -157,7 +157,7 @@ describe("trainHead", () => {
     const { history } = await trainHead(runtime, {
       ...choices,
       onStep: (step) => steps.push(step),
-      onEpoch: (row) => rows.push(row),
+      onEpoch: (row) => void rows.push(row),
     });
     expect(steps).toEqual(
       [1, 2].flatMap((epoch) => [8, 16, 24, 25].map((done) => ({ epoch, epochs: 2, done, total: 25 }))),

@@ -3,6 +3,7 @@ import type { Graph } from "../../src/onnx/graph.js";
 import type { Tensor } from "../../src/onnx/tensor.js";
 import { aligned, elementBytes, isDataType } from "../../src/onnx/tensor.js";
 import { writeModel } from "../../src/onnx/write.js";
+import { holdFloat16AsUint16 } from "../../src/runtime/float16.js";
 
 const ARRAYS = {
   float32: Float32Array,
@@ -19,6 +20,8 @@ const ARRAYS = {
   uint64: BigUint64Array,
   bfloat16: Uint16Array,
 };
+
+holdFloat16AsUint16();
 
 /** Runs a graph once in plain onnxruntime-node, on one thread, without Headstart's own runtime. */
 export async function runGraph(
