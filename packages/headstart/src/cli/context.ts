@@ -1,9 +1,3 @@
-import type { Command } from "commander";
-import type { Terminal } from "./terminal.js";
-
-/** Adds a command to the program; what it prints goes to the terminal. */
-export type AddCommand = (program: Command, terminal: Terminal) => void;
-
 /** Settings that the environment makes, for the help of commands that heed them. */
 export const CACHE_SETTINGS = `
 Settings (environment variables):

@@ -5,7 +5,10 @@ import { shared } from "../../test/support/shared.js";
 import { readSafetensors } from "../onnx/safetensors.js";
 import { floats } from "../onnx/tensor.js";
 import { createRandom } from "../random.js";
-import { type AffineParameters, affineMatrix, drawAugmentation, NO_AUGMENTATION } from "./augmentation.js";
+import { type AffineParameters, type Augmentation, affineMatrix, drawAugmentation } from "./augmentation.js";
+
+/** No change at all. */
+const NO_AUGMENTATION: Augmentation = { rotation: 0, shear: 0, zoom: [1, 1], horizontalFlip: false };
 
 /** Bilinear sampling with the nearest edge pixel beyond the edge: what the graph does, written plainly. */
 function sample(

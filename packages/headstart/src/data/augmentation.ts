@@ -12,9 +12,6 @@ export interface Augmentation {
   readonly horizontalFlip: boolean;
 }
 
-/** No change at all. */
-export const NO_AUGMENTATION: Augmentation = { rotation: 0, shear: 0, zoom: [1, 1], horizontalFlip: false };
-
 /** One way of changing a photo; what is left out changes nothing. */
 export interface AffineParameters {
   /** Rotation in degrees. */

@@ -37,13 +37,14 @@ export function merge(
     if (!made.has(value))
       throw new HeadstartError("INVALID_MODEL", `The graph ${front.name} has no value ${value}.`);
   }
-  const inner = makeRoom(front, back, new Set([...keep, ...front.inputs.map(({ name }) => name)]));
+  const left = back.inputs.filter(({ name }) => !Object.hasOwn(join, name));
+  const fixed = new Set([...keep, ...front.inputs.map(({ name }) => name)]);
+  const inner = makeRoom(front, back, [...back.outputs, ...left], fixed);
   const builder = GraphBuilder.from(renameValues(front, inner));
   builder.clearOutputs();
   const bindings: Record<string, string> = Object.create(null);
   for (const [input, value] of Object.entries(join)) bindings[input] = inner.get(value) ?? value;
-  for (const { name, type, shape } of back.inputs) {
-    if (Object.hasOwn(bindings, name)) continue;
+  for (const { name, type, shape } of left) {
     if (type === undefined || shape === undefined)
       throw new HeadstartError(
         "INVALID_MODEL",
@@ -66,12 +67,17 @@ function namesOf(graph: Graph): Set<string> {
   ]);
 }
 
-/** New names for inner values of the first graph that are called as an output or input of the second. */
-function makeRoom(front: Graph, back: Graph, fixed: ReadonlySet<string>): Map<string, string> {
+/** New names for inner values of the first graph that are called as what the second keeps the names of. */
+function makeRoom(
+  front: Graph,
+  back: Graph,
+  named: readonly ValueInfo[],
+  fixed: ReadonlySet<string>,
+): Map<string, string> {
   const taken = new Set([...namesOf(front), ...namesOf(back)]);
   const own = namesOf(front);
   const renamed = new Map<string, string>();
-  for (const { name } of [...back.outputs, ...back.inputs]) {
+  for (const { name } of named) {
     if (!own.has(name) || fixed.has(name)) continue;
     let inner = `${name}.inner`;
     while (taken.has(inner)) inner += "_";

@@ -1,6 +1,6 @@
 import { differentiate } from "../autodiff/index.js";
 import { HeadstartError } from "../errors.js";
-import { type Graph, GraphBuilder, type ValueInfo } from "../onnx/index.js";
+import { type Graph, GraphBuilder, merge } from "../onnx/index.js";
 import { addHead, HEAD_PARAMETERS, type HeadParameter, headShapes } from "./head.js";
 import { addCrossEntropy } from "./losses.js";
 import { addUpdate, type Optimiser, slotsOf } from "./optimisers.js";
@@ -77,7 +77,11 @@ export function composeStep(options: StepOptions): Step {
   b.output("loss", "float32", []);
   b.output("correct", "float32", []);
   const graph = b.build();
-  return { graph: front === undefined ? graph : behind(front, graph), parameters, slots };
+  return {
+    graph: front === undefined ? graph : merge(front, graph, { features: "features" }),
+    parameters,
+    slots,
+  };
 }
 
 /**
@@ -130,40 +134,6 @@ function addInputs(b: GraphBuilder, featureCount: number, classes: number) {
   const shapes = headShapes(featureCount, classes);
   const parameter = (name: HeadParameter) => b.input(name, "float32", shapes[name]);
   return { features, label, weight: parameter("head.weight"), bias: parameter("head.bias") };
-}
-
-/** A step with a front's `features` in place of its own input. Nothing inside the front clashes with the names of the step. */
-function behind(front: Graph, step: Graph): Graph {
-  const inputs = step.inputs.filter(({ name }) => name !== "features");
-  const renamed = new GraphBuilder(front.name);
-  declareInputs(renamed, front.inputs);
-  for (const { name } of [...inputs, ...step.outputs]) {
-    if (renamed.unique(name) !== name)
-      throw new HeadstartError(
-        "INVALID_MODEL",
-        `The graph ${front.name} has an input ${name}, as the step has.`,
-      );
-  }
-  const features = renamed.include(front, sameNames(front.inputs)).get("features");
-  if (features === undefined)
-    throw new HeadstartError("INVALID_MODEL", `The graph ${front.name} has no output called features.`);
-  const b = GraphBuilder.from(renamed.build());
-  declareInputs(b, inputs);
-  b.include(step, { ...sameNames(inputs), features });
-  for (const { name, type, shape } of step.outputs) b.output(name, type ?? "float32", shape ?? []);
-  return b.build();
-}
-
-function declareInputs(b: GraphBuilder, inputs: readonly ValueInfo[]): void {
-  for (const { name, type, shape } of inputs) {
-    if (type === undefined || shape === undefined)
-      throw new HeadstartError("INVALID_MODEL", `The type or shape of the input ${name} is not known.`);
-    b.input(name, type, shape);
-  }
-}
-
-function sameNames(values: readonly ValueInfo[]): Record<string, string> {
-  return Object.fromEntries(values.map(({ name }) => [name, name]));
 }
 
 function gradientOf(gradients: ReadonlyMap<string, string>, parameter: string): string {
