@@ -10,6 +10,9 @@ interface Loaded {
   readonly outputDims: Map<string, readonly number[]>;
 }
 
+/** Sizes that are remembered; photos of any size would make them grow without end. */
+const KNOWN_SIZES = 256;
+
 type Answer = Omit<Reply, "id" | "error">;
 
 // What goes wrong is thrown and said once; ONNX Runtime need not print it too.
@@ -101,6 +104,7 @@ async function run(request: Extract<Request, { kind: "run" }>): Promise<Answer> 
   }
   const results = await session.run(feeds, fetches);
   const tensors: Record<string, Tensor> = {};
+  if (outputDims.size > KNOWN_SIZES) outputDims.clear();
   for (const name of request.fetch) {
     const result = known(new Map(Object.entries(results)), name);
     outputDims.set(`${name} ${sizes}`, result.dims);
