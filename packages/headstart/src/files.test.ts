@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HeadstartError } from "./errors.js";
-import { cacheFolder, cacheLimit, storageError, writeAtomically } from "./files.js";
+import { cacheFolder, cacheLimit, readIfThere, storageError, writeAtomically } from "./files.js";
 
 let folder = "";
 beforeEach(async () => {
@@ -12,6 +12,14 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
+
+test("readIfThere reads a file, says nothing of a missing one, and throws where it may not read", async () => {
+  const path = join(folder, "content");
+  expect(await readIfThere(path)).toBeUndefined();
+  await writeFile(path, "some");
+  expect((await readIfThere(path))?.toString()).toBe("some");
+  await expect(readIfThere(folder)).rejects.toThrow("EISDIR");
+});
 
 describe("writeAtomically", () => {
   test("writes text and bytes, replaces a file, and leaves nothing else behind", async () => {

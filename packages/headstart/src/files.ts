@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { HeadstartError } from "./errors.js";
@@ -35,6 +35,19 @@ export async function writeAtomically(
     throw storageError(error, path);
   }
   if (durable) await syncFolder(dirname(path));
+}
+
+/**
+ * Reads a file that need not be there.
+ *
+ * @returns its content; undefined where there is no such file
+ * @throws HeadstartError `STORAGE` if it may not be read
+ */
+export async function readIfThere(path: string): Promise<Buffer<ArrayBuffer> | undefined> {
+  return await readFile(path).catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw storageError(error, path);
+  });
 }
 
 /** Opens a file, hands it to `use`, and closes it whatever happens. */

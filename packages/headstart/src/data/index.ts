@@ -6,7 +6,7 @@ export * from "./decode.js";
 export * from "./features.js";
 export type { InspectOptions } from "./inspect.js";
 export * from "./loader.js";
-export { compareNames, count, displayName, displayNames } from "./names.js";
+export { compareNames, count, displayName, displayNames, nearName } from "./names.js";
 export * from "./photo.js";
 export * from "./photos-cache.js";
 export * from "./resize.js";

@@ -106,6 +106,11 @@ export function floats(tensor: Tensor): Float32Array<ArrayBuffer> {
   return new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4);
 }
 
+/** The number in a float32 scalar, such as a loss; not a number where the tensor is empty. */
+export function scalar(tensor: Tensor): number {
+  return floats(tensor)[0] ?? Number.NaN;
+}
+
 /**
  * The elements of an int64 or int32 tensor as numbers, for shapes, axes and labels. Beyond 2^53 they are rounded, which matters to no shape.
  */

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -10,7 +9,7 @@ import {
   type Split,
 } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import { errorCode, storageError } from "../files.js";
+import { readIfThere } from "../files.js";
 import type { Failures } from "../training/index.js";
 import { parseJson, RUN_FILES, writeJson } from "./folder.js";
 
@@ -95,12 +94,9 @@ const dataSchema = z.object({
 /** What `data.json` says; undefined where there is none yet. */
 async function readData(folder: string): Promise<z.infer<typeof dataSchema> | undefined> {
   const path = join(folder, RUN_FILES.data);
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
-    return undefined;
-  });
-  if (text === undefined) return undefined;
-  const parsed = dataSchema.safeParse(parseJson(text));
+  const content = await readIfThere(path);
+  if (content === undefined) return undefined;
+  const parsed = dataSchema.safeParse(parseJson(content.toString()));
   if (parsed.success) return parsed.data;
   throw new HeadstartError("INVALID_RUN", `${path} is damaged.`, "Bring it back, or start a new run.", {
     cause: parsed.error,

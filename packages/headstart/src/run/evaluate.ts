@@ -1,5 +1,4 @@
-import { type LabelledPhoto, type Skipped, type Split, scanLabelled } from "../data/index.js";
-import { nearName } from "../data/names.js";
+import { type LabelledPhoto, nearName, type Skipped, type Split, scanLabelled } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { evaluate, type SplitMetrics } from "../evaluation/index.js";
 import { Classifier } from "../model/index.js";

@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { HeadstartError } from "../errors.js";
-import { errorCode, storageError, TEMPORARY_SUFFIX, writeAtomically } from "../files.js";
+import { errorCode, readIfThere, storageError, TEMPORARY_SUFFIX, writeAtomically } from "../files.js";
 import { type Recipe, recipeSchema } from "../training/index.js";
 
 /** Everything that was chosen for a run: what stands in its `recipe.json`. */
@@ -147,16 +147,14 @@ export async function readChoices(folder: string): Promise<RunChoices> {
       `There is no run ${folder}.`,
       "A run is its folder, such as runs/1.",
     );
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
+  const content = await readIfThere(path);
+  if (content === undefined)
     throw new HeadstartError(
       "INVALID_RUN",
       `${folder} is not a run: it has no ${RUN_FILES.recipe}.`,
       "A run is its folder, such as runs/1.",
-      { cause: error },
     );
-  });
-  const parsed = choicesSchema.safeParse(parseJson(text));
+  const parsed = choicesSchema.safeParse(parseJson(content.toString()));
   if (!parsed.success)
     throw new HeadstartError("INVALID_RUN", `${path} is damaged.`, "Bring it back, or start a new run.", {
       cause: parsed.error,

@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Split } from "../data/index.js";
 import { evaluate, type SplitMetrics } from "../evaluation/index.js";
-import { errorCode, storageError } from "../files.js";
+import { readIfThere } from "../files.js";
 import { floats, int64 } from "../onnx/index.js";
 import { composeEvaluation } from "../training/index.js";
 import type { RunContext } from "./context.js";
@@ -77,10 +76,7 @@ export async function writeMetrics(folder: string, metrics: Metrics): Promise<vo
 /** The figures of a finished run; undefined where it is not finished. */
 export async function readMetrics(folder: string): Promise<Metrics | undefined> {
   const path = join(folder, RUN_FILES.metrics);
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw storageError(error, path);
-    return undefined;
-  });
+  const text = (await readIfThere(path))?.toString();
   // A file that is damaged is written again, at the end of the same run.
   const parsed = metricsSchema.safeParse(text === undefined ? undefined : parseJson(text));
   return parsed.success ? parsed.data : undefined;

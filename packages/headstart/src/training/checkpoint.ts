@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
 import { HeadstartError } from "../errors.js";
-import { errorCode, storageError, writeAtomically } from "../files.js";
+import { readIfThere, writeAtomically } from "../files.js";
 import type { Tensor } from "../onnx/index.js";
 import { readSafetensors, writeSafetensors } from "../onnx/index.js";
 
@@ -110,13 +109,8 @@ export async function saveCheckpoint(path: string, { tensors, state }: Checkpoin
  * @throws HeadstartError `INVALID_RUN` if the file is damaged or is no checkpoint; `STORAGE` if it may not be read
  */
 export async function loadCheckpoint(path: string): Promise<Checkpoint | undefined> {
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw storageError(error, path);
-  }
+  const bytes = await readIfThere(path);
+  if (bytes === undefined) return undefined;
   try {
     const { tensors, metadata } = readSafetensors(bytes);
     return { tensors, state: stateSchema.parse(JSON.parse(metadata[STATE] ?? "")) };

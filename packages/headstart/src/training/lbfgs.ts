@@ -1,4 +1,4 @@
-import { float32, type Graph, GraphBuilder } from "../onnx/index.js";
+import { float32, type Graph, GraphBuilder, scalar } from "../onnx/index.js";
 import type { Held, Runtime, Session } from "../runtime/index.js";
 
 /** Pairs of steps and gradient differences that are remembered; 10 as in SciPy. */
@@ -156,10 +156,6 @@ function rotate(vectors: Held[]): Held {
 
 function named(name: string, vectors: readonly Held[]): Record<string, Held> {
   return Object.fromEntries(vectors.map((vector, i) => [`${name}_${i}`, vector]));
-}
-
-function scalar(tensor: { readonly data: Uint8Array }): number {
-  return new DataView(tensor.data.buffer, tensor.data.byteOffset).getFloat32(0, true);
 }
 
 /** Minus the gradient times the inverse Hessian as the remembered pairs (oldest first) know it; a pair of zeros changes nothing. */

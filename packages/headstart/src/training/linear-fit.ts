@@ -1,5 +1,5 @@
 import { HeadstartError } from "../errors.js";
-import { float32, floats, int64, type Tensor } from "../onnx/index.js";
+import { float32, int64, scalar, type Tensor } from "../onnx/index.js";
 import type { Held, Runtime, Session } from "../runtime/index.js";
 import { Lbfgs, type MinimiseOptions } from "./lbfgs.js";
 import { composeLinearFit } from "./linear-graphs.js";
@@ -62,24 +62,34 @@ export class LinearFit {
     return await this.#hold(float32([this.#size], new Float32Array(this.#size)));
   }
 
+  /** Features and labels of some photos as they come, left with the runtime in blocks until the fit is closed. */
+  async hold(set: LabelledFeatures, rows: readonly number[]): Promise<Block[]> {
+    const blocks: Block[] = [];
+    for (const chunk of chunks(rows)) {
+      const features = await this.#hold(float32([chunk.length, this.#features], await set.read(chunk)));
+      const labels = chunk.map((row) => set.labels[row] ?? 0);
+      const label = await this.#hold(int64([chunk.length], labels));
+      blocks.push({ features, label, rows: chunk.length });
+    }
+    return blocks;
+  }
+
   /**
    * Mean of each feature, and one over the root of the mean variance.
    *
    * @throws HeadstartError `INVALID_DATA` if a feature is infinite or not a number
    */
-  async statistics(set: LabelledFeatures): Promise<{ mean: Tensor; scale: Tensor }> {
-    const share = float32([], [1 / set.count]);
+  async statistics(blocks: readonly Block[]): Promise<{ mean: Tensor; scale: Tensor }> {
     let mean = float32([1, this.#features], new Float32Array(this.#features));
-    for (const rows of chunks(range(set.count))) {
-      const features = await this.#read(set, rows);
+    for (const { features, rows } of blocks) {
+      const share = shareOf(rows, blocks);
       const found = await this.#graphs.mean.run<"mean_out">({ features, share, mean_in: mean });
       mean = found.mean_out;
     }
     let variance = 0;
-    for (const rows of chunks(range(set.count))) {
-      const features = await this.#read(set, rows);
-      const found = await this.#graphs.variance.run<"variance">({ features, mean, share });
-      variance += scalarOf(found.variance);
+    for (const { features, rows } of blocks) {
+      const share = shareOf(rows, blocks);
+      variance += scalar((await this.#graphs.variance.run<"variance">({ features, mean, share })).variance);
     }
     if (!Number.isFinite(variance))
       throw new HeadstartError(
@@ -90,22 +100,23 @@ export class LinearFit {
     return { mean, scale: float32([], [variance > 1e-12 ? 1 / Math.sqrt(variance) : 1]) };
   }
 
-  /** Standardised features and labels of some photos, left with the runtime in blocks. */
-  async hold(set: LabelledFeatures, rows: readonly number[], mean: Tensor, scale: Tensor): Promise<Block[]> {
-    const blocks: Block[] = [];
-    for (const chunk of chunks(rows)) {
-      const raw = await this.#read(set, chunk);
-      const features = await this.#hold({ ...raw, data: this.#runtime.allocate(raw.data.byteLength) });
-      await this.#graphs.standardise.run({ features: raw, mean, scale }, { into: { standard: features } });
-      const labels = chunk.map((row) => set.labels[row] ?? 0);
-      const label = await this.#hold(int64([chunk.length], labels));
-      blocks.push({ features, label, rows: chunk.length });
+  /** Standardised features in place of those that came; one block after another, so that few are in two places at once. */
+  async standardise(blocks: readonly Block[], mean: Tensor, scale: Tensor): Promise<Block[]> {
+    const standard: Block[] = [];
+    for (const block of blocks) {
+      const data = this.#runtime.allocate(block.rows * this.#features * 4);
+      const features = await this.#hold({ type: "float32", dims: [block.rows, this.#features], data });
+      await this.#graphs.standardise.run(
+        { features: block.features, mean, scale },
+        { into: { standard: features } },
+      );
+      await this.#runtime.drop(block.features);
+      standard.push({ ...block, features });
     }
-    return blocks;
+    return standard;
   }
 
   async minimise(blocks: readonly Block[], l2: number, point: Held, options: MinimiseOptions): Promise<void> {
-    const share = float32([], [1 / rowsOf(blocks)]);
     const strength = float32([], [l2]);
     this.#spare ??= await this.zeros();
     const spare = this.#spare;
@@ -117,36 +128,27 @@ export class LinearFit {
         { into: { gradient: from }, fetch: ["loss"] },
       );
       // All are asked for at once: the runtime does one after another, and the main thread waits once.
-      const shares = blocks.map(({ features, label }) => {
-        const inputs = { features, label, point: at, share, gradient_in: from };
-        const run = this.#graphs.objective.run(inputs, {
+      const parts = blocks.map(({ features, label, rows }) => {
+        const inputs = { features, label, point: at, share: shareOf(rows, blocks), gradient_in: from };
+        const run = this.#graphs.objective.run<"loss" | "correct">(inputs, {
           into: { gradient_out: to },
-          fetch: ["loss", "accuracy"],
+          fetch: ["loss", "correct"],
         });
         [from, to] = [to, from];
         return run;
       });
-      const [{ loss }, ...found] = await Promise.all([penalty, ...shares]);
-      const sum = { loss: 0, accuracy: 0 };
-      for (const part of found) {
-        sum.loss += scalarOf(part.loss);
-        sum.accuracy += scalarOf(part.accuracy);
-      }
-      this.last = { loss: sum.loss, accuracy: exactShare(sum.accuracy, rowsOf(blocks)) };
-      return scalarOf(loss) + sum.loss;
+      const [{ loss }, ...found] = await Promise.all([penalty, ...parts]);
+      this.last = summed(found, blocks);
+      return scalar(loss) + this.last.loss;
     };
     await this.#lbfgs.minimise(objective, point, this.#size, options);
   }
 
   async measure(blocks: readonly Block[], point: Held): Promise<{ loss: number; accuracy: number }> {
-    const share = float32([], [1 / rowsOf(blocks)]);
-    const sum = { loss: 0, accuracy: 0 };
-    for (const { features, label } of blocks) {
-      const found = await this.#graphs.measure.run<"loss" | "accuracy">({ features, label, point, share });
-      sum.loss += scalarOf(found.loss);
-      sum.accuracy += scalarOf(found.accuracy);
-    }
-    return { loss: sum.loss, accuracy: exactShare(sum.accuracy, rowsOf(blocks)) };
+    const parts = blocks.map(({ features, label, rows }) =>
+      this.#graphs.measure.run<"loss" | "correct">({ features, label, point, share: shareOf(rows, blocks) }),
+    );
+    return summed(await Promise.all(parts), blocks);
   }
 
   result(point: Held, mean: Tensor, scale: Tensor): Promise<Record<"weight" | "bias", Tensor>> {
@@ -165,10 +167,6 @@ export class LinearFit {
     this.#held.push(held);
     return held;
   }
-
-  async #read(set: LabelledFeatures, rows: readonly number[]): Promise<Tensor> {
-    return float32([rows.length, this.#features], await set.read(rows));
-  }
 }
 
 /** All row numbers below `count`. */
@@ -186,11 +184,20 @@ function chunks(rows: readonly number[]): number[][] {
   return Array.from({ length: parts }, (_, i) => rows.slice(i * BLOCK_ROWS, (i + 1) * BLOCK_ROWS));
 }
 
-function scalarOf(tensor: Tensor): number {
-  return floats(tensor)[0] ?? Number.NaN;
+/** The part that some rows are of all rows of some blocks. */
+function shareOf(rows: number, blocks: readonly Block[]): Tensor {
+  return float32([], [rows / rowsOf(blocks)]);
 }
 
-/** A share of so many photos without the rounding of 32 bits: what all photos are is 1. */
-function exactShare(share: number, photos: number): number {
-  return Math.round(share * photos) / photos;
+/** Mean cross-entropy and accuracy from what the blocks came to. */
+function summed(
+  parts: readonly Record<"loss" | "correct", Tensor>[],
+  blocks: readonly Block[],
+): { loss: number; accuracy: number } {
+  const sum = { loss: 0, correct: 0 };
+  for (const { loss, correct } of parts) {
+    sum.loss += scalar(loss);
+    sum.correct += scalar(correct);
+  }
+  return { loss: sum.loss, accuracy: sum.correct / rowsOf(blocks) };
 }

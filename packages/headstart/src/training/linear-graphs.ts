@@ -1,15 +1,17 @@
 import { differentiate } from "../autodiff/index.js";
 import { float32, type Graph, GraphBuilder, inferShapes } from "../onnx/index.js";
+import { addHead } from "./head.js";
+import { addCrossEntropy } from "./losses.js";
 
 /**
- * The graphs of a linear head's fit. A point is the head as one vector: the weights [D, C] row by row, then the bias [C]. Sums over photos
- * are taken block by block: `share` is one over the number of all photos, and the results of the blocks add up.
+ * The graphs of a linear head's fit. A point is the head as one vector: the weights [D, C] row by row, then the bias [C]. Means over photos
+ * are taken block by block: `share` is a block's part of all photos, and the results of the blocks add up.
  *
  * - `mean`: adds a block's share to the mean of each feature
  * - `variance`: a block's share of the mean over the features of their variance
  * - `standardise`: features minus their mean, times one number
  * - `penalty`: `l2 / 2` times the squared weights, and its gradient
- * - `measure`: mean cross-entropy and accuracy
+ * - `measure`: mean cross-entropy, and the number of photos answered right
  * - `objective`: as `measure`, and the gradient, added to another
  * - `result`: the head on features as they come
  */
@@ -30,8 +32,8 @@ function composeMean(features: number): Graph {
   const x = b.input("features", "float32", ["N", features]);
   const share = b.input("share", "float32", []);
   const before = b.input("mean_in", "float32", [1, features]);
-  const sum = b.node("ReduceSum", [x, b.integers([0])], { keepdims: 1 });
-  b.output("mean_out", "float32", [1, features], b.node("Add", [before, b.node("Mul", [sum, share])]));
+  const own = b.node("ReduceMean", [x, b.integers([0])], { keepdims: 1 });
+  b.output("mean_out", "float32", [1, features], b.node("Add", [before, b.node("Mul", [own, share])]));
   return b.build();
 }
 
@@ -41,9 +43,8 @@ function composeVariance(features: number): Graph {
   const mean = b.input("mean", "float32", [1, features]);
   const share = b.input("share", "float32", []);
   const centred = b.node("Sub", [x, mean]);
-  const squares = b.node("ReduceSum", [b.node("Mul", [centred, centred])], { keepdims: 0 });
-  const scaled = b.node("Mul", [squares, b.scalar(1 / features)]);
-  b.output("variance", "float32", [], b.node("Mul", [scaled, share]));
+  const own = b.node("ReduceMean", [b.node("Mul", [centred, centred])], { keepdims: 0 });
+  b.output("variance", "float32", [], b.node("Mul", [own, share]));
   return b.build();
 }
 
@@ -113,7 +114,7 @@ function addVector(b: GraphBuilder, weight: string, bias: string): string {
   return b.node("Concat", [b.node("Reshape", [weight, b.integers([-1])]), bias], { axis: 0 });
 }
 
-/** Features, labels and a point to the outputs `loss` and `accuracy`: the block's part of both means. */
+/** Features, labels and a point to the outputs `loss` (the block's part of the mean) and `correct`. */
 function addCrossEntropyOfPoint(
   b: GraphBuilder,
   features: number,
@@ -123,14 +124,9 @@ function addCrossEntropyOfPoint(
   const label = b.input("label", "int64", ["N"]);
   const share = b.input("share", "float32", []);
   const { weight, bias } = addPoint(b, features, classes);
-  const logits = b.node("Gemm", [x, weight, bias]);
-  const logs = b.node("LogSoftmax", [logits], { axis: 1 });
-  const ends = b.constant("off_on", float32([2], [0, 1]));
-  const target = b.node("OneHot", [label, b.integers([classes]), ends], { axis: 1 });
-  const sum = b.node("ReduceSum", [b.node("Mul", [logs, target])], { keepdims: 0 });
-  b.output("loss", "float32", [], b.node("Mul", [b.node("Neg", [sum]), share]));
-  const right = b.node("Equal", [b.node("ArgMax", [logits], { axis: 1, keepdims: 0 }), label]);
-  const count = b.node("ReduceSum", [b.node("Cast", [right], { to: 1 })], { keepdims: 0 });
-  b.output("accuracy", "float32", [], b.node("Mul", [count, share]));
+  const { logits } = addHead(b, { features: x, weight, bias });
+  const { loss, correct } = addCrossEntropy(b, { logits, label, classes });
+  b.output("loss", "float32", [], b.node("Mul", [loss, share]));
+  b.output("correct", "float32", [], correct);
   return { weight, bias };
 }

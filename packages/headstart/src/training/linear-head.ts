@@ -75,11 +75,13 @@ export async function fitLinearHead(
   const folds = options.l2 === "cross-validated" ? assignFolds(train, options.random) : [range(train.count)];
   const fit = await LinearFit.load(runtime, features, classes);
   try {
-    const { mean, scale } = await fit.statistics(train);
-    // One fold after another, so that few features are in two places at once.
+    const raw: Block[][] = [];
+    for (const rows of folds) raw.push(await fit.hold(train, rows));
+    const { mean, scale } = await fit.statistics(raw.flat());
     const blocks: Block[][] = [];
-    for (const rows of folds) blocks.push(await fit.hold(train, rows, mean, scale));
-    const held = validation && (await fit.hold(validation, range(validation.count), mean, scale));
+    for (const fold of raw) blocks.push(await fit.standardise(fold, mean, scale));
+    const held =
+      validation && (await fit.standardise(await fit.hold(validation, range(validation.count)), mean, scale));
     const crossValidation: { l2: number; loss: number }[] = [];
     if (options.l2 === "cross-validated") {
       const points = await Promise.all(folds.map(() => fit.zeros()));

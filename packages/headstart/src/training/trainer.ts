@@ -1,5 +1,5 @@
 import { HeadstartError } from "../errors.js";
-import { float32, floats, type Graph, int64, type Tensor } from "../onnx/index.js";
+import { float32, type Graph, int64, scalar, type Tensor } from "../onnx/index.js";
 import { createRandom, type Random } from "../random.js";
 import type { Held, Input, Runtime, Session } from "../runtime/index.js";
 import {
@@ -288,7 +288,7 @@ class Trainer {
       { into, fetch: ["loss", "correct"] },
     );
     const loss = finite(found.loss, epoch, step, rate);
-    return { loss, correct: floats(found.correct)[0] ?? 0 };
+    return { loss, correct: scalar(found.correct) };
   }
 
   async #closeEpoch(
@@ -310,7 +310,7 @@ class Trainer {
       loss: state.lossSum / labels.length,
       accuracy: state.correctSum / labels.length,
       validationLoss,
-      validationAccuracy: (floats(found.correct)[0] ?? 0) / validationLabels.length,
+      validationAccuracy: scalar(found.correct) / validationLabels.length,
       learningRate: this.#learningRate(state.step),
     };
     const better =
@@ -354,7 +354,7 @@ function dropoutMask(random: Random, rows: number, features: number, rate: numbe
 
 /** A loss that is a number. */
 function finite(loss: Tensor, epoch: number, step: number, rate: number): number {
-  const value = floats(loss)[0] ?? Number.NaN;
+  const value = scalar(loss);
   if (Number.isFinite(value)) return value;
   throw new HeadstartError(
     "INVALID_DATA",
