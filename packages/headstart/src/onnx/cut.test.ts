@@ -8,7 +8,7 @@ import { findFeatures } from "./features.js";
 import type { Dim, Graph } from "./graph.js";
 import { readModel } from "./read.js";
 import { tensorOf } from "./scalars.js";
-import { float32, floats, type Tensor } from "./tensor.js";
+import { float32, floats, int64, type Tensor } from "./tensor.js";
 
 function ramp(dims: readonly number[]): Tensor {
   const count = dims.reduce((a, b) => a * b, 1);
@@ -121,6 +121,71 @@ describe("cut", () => {
     const { features } = await runGraph(graph, { x: ramp([2, 4, 3, 3]) });
     expect(features?.dims).toEqual([2, 4]);
     expect(cut(b.build(), "features").outputs[0]?.shape).toEqual(["N", 4]);
+  });
+
+  describe("averages over places, wherever the channels stand", () => {
+    const x = ramp([2, 3, 5, 4]);
+    const dense: [string, Tensor[]] = ["MatMul", [ramp([4, 7])]];
+    test.each<[string, Graph, number]>([
+      ["maps that nothing tells more of", chain(["N", 3, "H", "W"], ["Relu"]), 1],
+      ["maps read by a dense layer at each place", chain(["N", 3, 5, 4], ["Relu"], ["Tanh"], dense), 3],
+      [
+        "maps of Keras, before they are averaged",
+        chain(["N", "H", "W", 4], ["Relu"], ["ReduceMean", [int64([2], [1, 2])]]),
+        3,
+      ],
+      [
+        "maps before they are averaged by attributes",
+        chain(["N", 3, "H", "W"], ["Relu"], ["ReduceMean", [], { axes: [2, 3] }]),
+        1,
+      ],
+      [
+        "maps that are normalised by layer",
+        chain(["N", 3, 5, 4], ["Relu"], ["LayerNormalization", [ramp([4])]]),
+        3,
+      ],
+      [
+        "maps that are transposed for a convolution",
+        chain(
+          ["N", 3, 5, 4],
+          ["Relu"],
+          ["Transpose", [], { perm: [0, 3, 1, 2] }],
+          ["Conv", [ramp([2, 4, 1, 1])]],
+        ),
+        3,
+      ],
+    ])("%s", async (_, graph, axis) => {
+      const { features } = await runGraph(cut(graph, "v0"), { x });
+      expect(features?.dims).toEqual([2, x.dims[axis]]);
+      const rectified = (await runGraph(chain(["N", "A", "B", "C"], ["Relu"]), { x })).scores ?? x;
+      const values = floats(rectified);
+      const channels = x.dims[axis] ?? 1;
+      const inner = axis === 1 ? 20 : 1;
+      const means = Array.from({ length: 2 * channels }, (__, i) => {
+        const own = values.filter(
+          (___, at) =>
+            Math.floor(at / 60) === Math.floor(i / channels) &&
+            Math.floor(at / inner) % channels === i % channels,
+        );
+        return own.reduce((a, b) => a + b, 0) / own.length;
+      });
+      for (const [i, value] of floats(features ?? x).entries())
+        expect(value).toBeCloseTo(means[i] ?? Number.NaN, 5);
+    });
+
+    test("tokens, and places in one row", async () => {
+      const tokens = chain(["N", 15, 4], ["Relu"]);
+      expect(cut(tokens, "v0").outputs[0]?.shape).toEqual(["N", 4]);
+      const row = chain(
+        ["N", 15, 4],
+        ["Relu"],
+        ["Transpose", [], { perm: [0, 2, 1] }],
+        ["MatMul", [ramp([15, 2])]],
+      );
+      expect(cut(row, "v0").outputs[0]?.shape).toEqual(["N", 15]);
+      const single = chain(["N", 1, 4], ["Relu"]);
+      expect(cut(single, "v0").nodes.map(({ op }) => op)).toEqual(["Relu", "Flatten", "Identity"]);
+    });
   });
 
   test("refuses what is no batch of features", () => {

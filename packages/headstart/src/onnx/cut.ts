@@ -1,13 +1,17 @@
 import { HeadstartError } from "../errors.js";
 import { GraphBuilder } from "./builder.js";
+import { channelAxis } from "./channel-axis.js";
 import type { Dim, Graph } from "./graph.js";
 import { prune } from "./prune.js";
 import { renameValues } from "./rename.js";
 import { inferShapes } from "./shapes/infer.js";
 
 /**
- * The part of a graph that makes a tensor of features, with that tensor as its one output `features` of shape `[N, D]`. Maps of features
- * `[N, C, H, W]` are averaged over their places first; other shapes are flattened.
+ * The part of a graph that makes a tensor of features, with that tensor as its one output `features` of shape `[N, D]`.
+ *
+ * Maps of features, `[N, C, H, W]` or `[N, H, W, C]`, are averaged over their places, and sequences of tokens `[N, T, D]` over their tokens:
+ * flattened, they would be more features than a few hundred photos can train a layer on. Which dimension holds the channels is told
+ * from the operators around the tensor. Other shapes are flattened.
  *
  * @param graph - the graph
  * @param tensor - the value to end at, as {@link findFeatures} gives it
@@ -30,12 +34,25 @@ export function cut(graph: Graph, tensor: string): Graph {
   builder.clearOutputs();
   let value = free.outputs[0]?.name ?? tensor;
   let features: readonly Dim[] = shape ?? ["?", "?"];
-  const spatial = shape?.slice(2) ?? [];
-  if (shape?.length === 4 && spatial.some((dim) => dim !== 1)) {
-    value = builder.node("GlobalAveragePool", [value], {}, { name: "features.pooled" });
-    features = [...shape.slice(0, 2), 1, 1];
+  const rank = shape?.length ?? 0;
+  if (shape !== undefined && (rank === 3 || rank === 4)) {
+    // Where the operators do not tell, maps are [N, C, H, W] and sequences [N, T, D].
+    const channels = channelAxis(graph, tensor, rank) ?? (rank === 3 ? 2 : 1);
+    const places = [1, 2, 3].filter((axis) => axis !== channels && axis < rank);
+    if (places.some((axis) => shape[axis] !== 1)) {
+      value =
+        rank === 4 && channels === 1
+          ? builder.node("GlobalAveragePool", [value], {}, { name: "features.pooled" })
+          : builder.node(
+              "ReduceMean",
+              [value, builder.integers(places)],
+              { keepdims: 1 },
+              { name: "features.pooled" },
+            );
+      features = shape.map((dim, axis) => (places.includes(axis) ? 1 : dim));
+    }
   }
-  if (shape?.length !== 2) {
+  if (rank !== 2) {
     value = builder.node("Flatten", [value], { axis: 1 }, { name: "features.flat" });
     features = [features[0] ?? "?", size(features.slice(1))];
   }

@@ -1,5 +1,9 @@
 import { HeadstartError } from "../errors.js";
-import { type Graph, intAttribute, type Node } from "./graph.js";
+import { constantValues } from "./constant-values.js";
+import type { Graph, ValueInfo } from "./graph.js";
+import { LastLayers } from "./last-layer.js";
+import { nearNames } from "./near-names.js";
+import { isNamedScores, scoreOutputs } from "./score-outputs.js";
 import { inferShapes } from "./shapes/infer.js";
 
 /** Where a classifier's features are. */
@@ -8,165 +12,103 @@ export interface Features {
   readonly features: string;
   /** The value that the last fully connected layer makes, its bias added. */
   readonly logits: string;
-  /** A sentence that says how they were found. */
+  /** Sentences that say how they were found and what they are. */
   readonly reason: string;
 }
 
-/** Operators behind the last layer that keep or merely rescale its scores: the walk from the output goes through their first input. */
-const BEHIND = new Set([
-  "Cast",
-  "Dropout",
-  "Flatten",
-  "Identity",
-  "LogSoftmax",
-  "Relu",
-  "Reshape",
-  "Sigmoid",
-  "Softmax",
-  "Squeeze",
-  "Transpose",
-  "Unsqueeze",
-]);
-
-/** Outputs that are looked at. */
-const MOST_OUTPUTS = 16;
-
-/** Operators that bring a picture down to one number a channel. */
-const POOLS = new Set([
-  "AveragePool",
-  "GlobalAveragePool",
-  "GlobalMaxPool",
-  "MaxPool",
-  "ReduceMean",
-  "ReduceMax",
-]);
-
-/** Operators that may stand between a global pool and a layer of 1x1 convolution, and leave the size 1x1 as it is. */
-const POINTWISE = new Set([
-  "BatchNormalization",
-  "Clip",
-  "Conv",
-  "Dropout",
-  "Elu",
-  "HardSigmoid",
-  "HardSwish",
-  "Identity",
-  "LeakyRelu",
-  "Relu",
-  "Sigmoid",
-  "Tanh",
-]);
-
 /**
  * Finds the features of a classifier: what feeds its last fully connected layer. That layer is a `Gemm` or `MatMul` with constant weights, or a
- * 1x1 convolution before or after global pooling. What stands behind it (softmax, reshaping, dropout) is walked through.
+ * 1x1 convolution before or after global pooling. What stands behind it is walked through: softmax, the best classes, a temperature,
+ * reshaping, dropout, quantisation.
+ *
+ * Of several outputs, those that are called scores and have one row for each photo come first, and those that are called features or
+ * hidden states last. Where two heads are averaged, the features of the first are taken. Quantised features are taken before they are quantised.
+ *
+ * A network without such a layer that ends in feature maps, in tokens, or in their average is one that was saved without its head: its output
+ * is taken.
  *
  * @throws HeadstartError `INVALID_MODEL` naming the nodes that were looked at, if there is no such layer
  */
 export function findFeatures(graph: Graph): Features {
-  const walk = new Walk(graph);
-  for (const { name } of graph.outputs.slice(0, MOST_OUTPUTS)) {
-    const found = walk.from(name);
-    if (found !== undefined) return found;
+  const shaped = inferShapes(graph);
+  const layers = new LastLayers(shaped);
+  for (const { name } of scoreOutputs(shaped.outputs)) {
+    const found = layers.before(name);
+    if (found === undefined) continue;
+    const { features, logits, node, what, notes } = found;
+    const others = shaped.outputs.filter((output) => output.name !== name).map((output) => output.name);
+    const sentences = [
+      `${features} feeds ${node.name || node.outputs[0]} (${node.op}), ${what}.`,
+      ...notes,
+      ...(others.length > 0
+        ? [`The scores were taken to be the output ${name}, not ${others.slice(0, 3).join(" or ")}.`]
+        : []),
+    ];
+    return { features, logits, reason: sentences.join(" ") };
   }
+  const headless = withoutHead(shaped.outputs, layers);
+  if (headless !== undefined) return headless;
+  const ready = shaped.outputs.find(isBatchOfFeatures);
   throw new HeadstartError(
     "INVALID_MODEL",
-    `The graph ${graph.name} has no last fully connected layer, so its features cannot be found. ${walk.seen()}`,
-    "Use an image classifier that ends in a fully connected layer.",
+    `The graph ${graph.name} has no last fully connected layer, so its features cannot be found. ${layers.seen()}`,
+    `Name the tensor that holds the features: --features TENSOR.${ready === undefined ? "" : ` If that is its output ${ready.name} [${ready.shape?.join(", ")}], say so: --features ${ready.name}`}`,
   );
 }
 
-class Walk {
-  readonly #makers = new Map<string, Node>();
-  readonly #constants: Set<string>;
-  readonly #shapes: Graph["values"];
-  readonly #looked: string[] = [];
+/** The one output of a network that was saved without its head; undefined where it may be something else. */
+function withoutHead([output, ...others]: readonly ValueInfo[], layers: LastLayers): Features | undefined {
+  if (output === undefined || others.length > 0 || !isBatchOfFeatures(output)) return undefined;
+  const { name, shape = [] } = output;
+  const what = shape.length > 2 ? "The average over it is taken." : layers.describe(name);
+  if (what === undefined) return undefined;
+  const reason = `${name} is the network's output, and no fully connected layer leads to it: the network has no head. ${what}`;
+  return { features: name, logits: name, reason };
+}
 
-  constructor(graph: Graph) {
-    this.#shapes = inferShapes(graph).values;
-    this.#constants = new Set(graph.initializers.keys());
-    for (const node of graph.nodes) {
-      const constant =
-        node.inputs.every((name) => name === "" || this.#constants.has(name)) && node.inputs.length > 0;
-      for (const output of node.outputs) {
-        this.#makers.set(output, node);
-        if (constant) this.#constants.add(output);
-      }
-    }
+/**
+ * The features that a user asks for by name: any value of floating-point numbers that has one part for each photo.
+ *
+ * @param graph - the network
+ * @param tensor - name of the value; {@link cut} makes features `[N, D]` of it
+ * @throws HeadstartError `INVALID_OPTION` if there is no such value (names like it are shown), or it is a constant, no floating-point
+ *   numbers, or a single list or number
+ */
+export function chosenFeatures(graph: Graph, tensor: string): Pick<Features, "features" | "reason"> {
+  const { values, inputs } = inferShapes(graph);
+  const value = values.get(tensor);
+  const constants = constantValues(graph);
+  if (value === undefined || tensor === "") {
+    const near = nearNames(
+      tensor,
+      [...values.keys()].filter((name) => !constants.has(name)),
+    );
+    throw new HeadstartError(
+      "INVALID_OPTION",
+      `The network has no tensor ${tensor || "without a name"}.`,
+      near.length > 0 ? `Tensors with names like it: ${near.join(", ")}.` : "",
+    );
   }
+  const refused = (what: string, hint: string) =>
+    new HeadstartError("INVALID_OPTION", `The tensor ${tensor} cannot be the features: it is ${what}.`, hint);
+  if (constants.has(tensor))
+    throw refused("a constant of the network", "Name a tensor that depends on the photos.");
+  if (inputs.some(({ name }) => name === tensor))
+    throw refused("an input of the network", "Name a tensor that the network makes.");
+  if (value.type !== undefined && !isFloat(value))
+    throw refused(`of the type ${value.type}`, "Name a tensor of floating-point numbers.");
+  if (value.shape !== undefined && value.shape.length < 2)
+    throw refused(
+      `[${value.shape.join(", ")}], which has no row for each photo`,
+      "Name a tensor [N, D], [N, C, H, W] or [N, T, D].",
+    );
+  return { features: tensor, reason: `${tensor} was asked for.` };
+}
 
-  /** Goes from an output towards the inputs until the last fully connected layer. */
-  from(output: string): Features | undefined {
-    let value = output;
-    // The value behind the layer and its bias, if the walk stands between them.
-    let logits: string | undefined;
-    let pooled = false;
-    for (;;) {
-      const node = this.#makers.get(value);
-      if (node === undefined) return undefined;
-      this.#looked.push(`${node.op} ${node.name}`);
-      const [first = "", second = ""] = node.inputs;
-      const scores = logits ?? value;
-      if (node.domain !== "") return undefined;
-      if (node.op === "Gemm" && this.#constants.has(second) && intAttribute(node, "transA", 0) === 0)
-        return this.#found(first, scores, node, "the last fully connected layer");
-      if (node.op === "MatMul" && this.#constants.has(second))
-        return this.#found(first, scores, node, "the last fully connected layer");
-      if (node.op === "Conv" && this.#isPointwise(node)) {
-        if (pooled)
-          return this.#found(
-            first,
-            scores,
-            node,
-            "a 1x1 convolution that acts as the last fully connected layer before pooling",
-          );
-        if (this.#isPooled(first))
-          return this.#found(
-            first,
-            scores,
-            node,
-            "a 1x1 convolution that acts as the last fully connected layer after pooling",
-          );
-        return undefined;
-      }
-      if (node.op === "Add" && (this.#constants.has(first) || this.#constants.has(second))) {
-        logits = value;
-        value = this.#constants.has(second) ? first : second;
-      } else if (BEHIND.has(node.op) || POOLS.has(node.op)) {
-        logits = undefined;
-        pooled ||= POOLS.has(node.op);
-        value = first;
-      } else return undefined;
-    }
-  }
+function isFloat({ type }: ValueInfo): boolean {
+  return type === "float32" || type === "float16" || type === "float64" || type === "bfloat16";
+}
 
-  seen(): string {
-    if (this.#looked.length === 0) return "It has no nodes.";
-    const shown = this.#looked.slice(0, 10).join(", ");
-    return `From its outputs these nodes were looked at: ${shown}${this.#looked.length > 10 ? " and more" : ""}.`;
-  }
-
-  #found(features: string, logits: string, node: Node, what: string): Features {
-    return { features, logits, reason: `${features} feeds ${node.name} (${node.op}), ${what}.` };
-  }
-
-  /** Whether a convolution is one matrix product at each place: constant weights of 1x1, one group, stride 1. */
-  #isPointwise(node: Node): boolean {
-    const weight = node.inputs[1] ?? "";
-    const kernel = this.#shapes.get(weight)?.shape?.slice(2);
-    const isSmall = kernel?.every((dim) => dim === 1) ?? false;
-    return isSmall && this.#constants.has(weight) && intAttribute(node, "group", 1) === 1;
-  }
-
-  /** Whether a value holds one number a channel. */
-  #isPooled(value: string): boolean {
-    for (let name = value; ; ) {
-      const spatial = this.#shapes.get(name)?.shape?.slice(2);
-      if (spatial !== undefined && spatial.length > 0 && spatial.every((dim) => dim === 1)) return true;
-      const node = this.#makers.get(name);
-      if (node === undefined) return false;
-      if (!POINTWISE.has(node.op) || (node.op === "Conv" && !this.#isPointwise(node))) return false;
-      name = node.inputs[0] ?? "";
-    }
-  }
+function isBatchOfFeatures(value: ValueInfo): boolean {
+  return isFloat(value) && value.shape !== undefined && value.shape.length >= 2 && !isNamedScores(value.name);
 }

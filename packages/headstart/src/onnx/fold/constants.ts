@@ -40,8 +40,20 @@ export function foldConstants(graph: Graph): Graph {
   return prune({ ...graph, nodes, initializers: constants }, undefined, { keepInputs: true });
 }
 
-function evaluate(node: Node, constants: ReadonlyMap<string, Tensor>, limit: number): Tensor | undefined {
+/**
+ * What a node makes of constants; undefined if it reads anything else, or is not evaluated here.
+ *
+ * @param node - the node
+ * @param constants - what is constant, by name
+ * @param limit - the most elements that it may make
+ */
+export function evaluate(
+  node: Node,
+  constants: ReadonlyMap<string, Tensor>,
+  limit: number,
+): Tensor | undefined {
   const inputs = node.inputs.map((name) => constants.get(name));
+  if (!node.inputs.every((name, i) => name === "" || inputs[i] !== undefined)) return undefined;
   return EVALUATE.get(node.op)?.(node, inputs, limit);
 }
 

@@ -139,6 +139,15 @@ function bigs(tensor: Tensor): BigInt64Array {
   return new BigInt64Array(tensor.data.slice().buffer);
 }
 
+/** What is left after a division of whole numbers, with the sign of the divisor. */
+const modulo: Evaluate = (node, inputs, limit) =>
+  intAttribute(node, "fmod", 0) === 0 && inputs[0]?.type.startsWith("int")
+    ? binary(
+        (a, b) => a - Math.floor(a / b) * b,
+        (a, b) => ((a % b) + b) % b,
+      )(node, inputs, limit)
+    : undefined;
+
 function unary(apply: (a: number) => number): Evaluate {
   return (_, [x]) => {
     if (x === undefined || !x.type.includes("float")) return undefined;
@@ -383,6 +392,7 @@ export const EVALUATE: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>
       (a, b) => a / b,
     ),
   ],
+  ["Mod", modulo],
   ["Pow", binary((a, b) => a ** b, undefined)],
   ["Neg", unary((a) => -a)],
   ["Sqrt", unary(Math.sqrt)],

@@ -58,6 +58,8 @@ describe("foldConstants gives what ONNX Runtime gives for", () => {
     ["Mul", constant("Mul", [ramp([2, 1, 3]), ramp([4, 1])])],
     ["Div", constant("Div", [int64([4], [-7, 7, 9, -9]), int64([1], [2])])],
     ["Div of floats", constant("Div", [ramp([3]), float32([], [3])])],
+    ["Mod", constant("Mod", [int64([4], [-7, 7, 9, -9]), int64([1], [4])])],
+    ["Mod of a negative number", constant("Mod", [int64([2], [-7, 7]), int64([1], [-4])])],
     ["Pow", constant("Pow", [ramp([3]), float32([], [2])])],
     ["Neg", constant("Neg", [ramp([3])])],
     ["Sqrt", constant("Sqrt", [float32([3], [0, 2, 9])])],

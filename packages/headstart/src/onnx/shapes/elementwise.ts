@@ -58,7 +58,7 @@ const LIKE_FIRST = [
 ];
 
 /** Operators on any two or more tensors that broadcast, of the first one's type. */
-const BROADCAST = ["BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Mean", "Mod", "Pow", "Sum"];
+const BROADCAST = ["BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Mean", "Pow", "Sum"];
 
 /** The same with a yes or no for each element. */
 const COMPARE = ["And", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or", "Xor"];
@@ -104,6 +104,12 @@ function numeric(apply: (a: number, b: number) => number): ShapeRule {
     typeof a === "number" && typeof b === "number" ? apply(a, b) : a === b ? a : "?",
   );
 }
+
+/** What is left after a division, with the sign of the divisor, or of the dividend with `fmod`. */
+const remainder: ShapeRule = arithmetic((node, a, b) => {
+  if (typeof a !== "number" || typeof b !== "number" || b === 0) return "?";
+  return node.int("fmod", 0) === 1 ? a % b : a - Math.floor(a / b) * b;
+});
 
 const divide: ShapeRule = arithmetic((node, a, b) => {
   const whole = node.type(0) === "int64" || node.type(0) === "int32";
@@ -206,6 +212,7 @@ export const ELEMENTWISE: Readonly<Record<string, ShapeRule>> = {
   Sub: arithmetic((node, a, b) => node.symbols.subtract(a, b)),
   Mul: arithmetic((node, a, b) => node.symbols.multiply(a, b)),
   Div: divide,
+  Mod: remainder,
   Min: numeric(Math.min),
   Max: numeric(Math.max),
   Neg: single(

@@ -73,6 +73,7 @@ describe("inferShapes agrees with ONNX Runtime on", () => {
     ["Gemm", ramp([3, 2]), [ramp([3, 5]), ramp([5])], { transA: 1 }],
     ["Gemm", ramp([2, 3]), [ramp([5, 3])], { transB: 1 }],
     ["MatMul", image, [ramp([3, 1, 1, 6, 5])]],
+    ["Einsum", ramp([2, 3, 4]), [ramp([4, 5])], { equation: "bij, jk -> bki" }],
     ["MatMul", ramp([3]), [ramp([2, 3, 4])]],
     ["MatMul", ramp([2, 3]), [ramp([3])]],
     ["ReduceMean", image, [int64([2], [-1, 0])], { keepdims: 0 }],
@@ -207,6 +208,7 @@ describe("inferShapes", () => {
 
   test.each<[string, string, Dim[], Tensor[], Record<string, AttributeValue>]>([
     ["sizes that do not broadcast", "Add", [3], [ramp([4])], {}],
+    ["a size with two values", "Einsum", ["N", 3], [ramp([4, 5])], { equation: "ij,jk->ik" }],
     ["an inner size", "MatMul", ["N", 3], [ramp([4, 5])], {}],
     ["channels", "Conv", ["N", 3, "H", "W"], [ramp([8, 4, 3, 3])], {}],
     ["a window larger than the picture", "Conv", ["N", 3, 2, 2], [ramp([8, 3, 3, 3])], {}],

@@ -1,4 +1,4 @@
-import type { Dim, Graph, ValueInfo } from "../graph.js";
+import type { Dim, Graph, Node, ValueInfo } from "../graph.js";
 import type { Tensor } from "../tensor.js";
 import { elementsOf, type Known, NodeContext, type ShapeRule } from "./context.js";
 import { ELEMENTWISE } from "./elementwise.js";
@@ -12,6 +12,58 @@ const RULES: ReadonlyMap<string, ShapeRule> = new Map(
   Object.entries({ ...ELEMENTWISE, ...LAYOUT, ...MATRIX, ...REDUCE, ...SPATIAL }),
 );
 
+/** What is known of the values of a graph, found node by node. */
+export class Inference {
+  readonly #known = new Map<string, Known>();
+  readonly #declared: ReadonlyMap<string, ValueInfo>;
+  readonly #symbols = new Symbols();
+  readonly #opset: number;
+
+  /** @param graph - the graph; of its nodes only those count that are handed to {@link add} */
+  constructor(graph: Graph) {
+    this.#opset = graph.opsets.get("") ?? 1;
+    for (const [name, tensor] of graph.initializers) this.#known.set(name, ofTensor(tensor));
+    for (const { name, type, shape } of graph.inputs) this.#known.set(name, { type, shape });
+    this.#declared = new Map<string, ValueInfo>([
+      ...graph.values,
+      ...graph.outputs.map((output) => [output.name, output] as const),
+    ]);
+  }
+
+  /**
+   * Adds a node behind those it reads.
+   *
+   * @throws HeadstartError `INVALID_MODEL` naming the node, if its inputs do not fit each other
+   */
+  add(node: Node): void {
+    const rule = node.domain === "" ? RULES.get(node.op) : undefined;
+    const inputs = node.inputs.map((input) => this.#known.get(input));
+    const context = new NodeContext(node, inputs, this.#symbols, this.#opset);
+    const found = rule?.(context) ?? [];
+    for (const [i, output] of node.outputs.entries()) {
+      if (output === "") continue;
+      const made = found[i] ?? {};
+      checkDims(made.shape, context);
+      this.#known.set(output, complete(made, this.#declared.get(output)));
+    }
+  }
+
+  /** Adds a constant. */
+  constant(name: string, tensor: Tensor): void {
+    this.#known.set(name, ofTensor(tensor));
+  }
+
+  /** What is known of a value so far. */
+  of(name: string): Known {
+    return this.#known.get(name) ?? {};
+  }
+
+  /** All values so far. */
+  get names(): Iterable<string> {
+    return this.#known.keys();
+  }
+}
+
 /**
  * Finds type and shape of every value: inputs, initializers, outputs and all in between stand in `values` of the result. Dimensions are
  * numbers or names. A size that follows from a named one has an expression as its name, such as `floor((H + 1)/2)`; equal names are equal
@@ -21,40 +73,20 @@ const RULES: ReadonlyMap<string, ShapeRule> = new Map(
  * @throws HeadstartError `INVALID_MODEL` naming the node whose inputs do not fit each other
  */
 export function inferShapes(graph: Graph): Graph {
-  const symbols = new Symbols();
-  const opset = graph.opsets.get("") ?? 1;
-  const known = new Map<string, Known>();
-  for (const [name, tensor] of graph.initializers) known.set(name, ofTensor(tensor));
-  for (const { name, type, shape } of graph.inputs) known.set(name, { type, shape });
-  const declared = new Map<string, ValueInfo>([
-    ...graph.values,
-    ...graph.outputs.map((output) => [output.name, output] as const),
-  ]);
-  for (const node of graph.nodes) {
-    const rule = node.domain === "" ? RULES.get(node.op) : undefined;
-    const context = new NodeContext(
-      node,
-      node.inputs.map((input) => known.get(input)),
-      symbols,
-      opset,
-    );
-    const found = rule?.(context) ?? [];
-    for (const [i, output] of node.outputs.entries()) {
-      if (output === "") continue;
-      const made = found[i] ?? {};
-      checkDims(made.shape, context);
-      known.set(output, complete(made, declared.get(output)));
-    }
-  }
+  const inference = new Inference(graph);
+  for (const node of graph.nodes) inference.add(node);
   const info = (value: ValueInfo): ValueInfo => {
-    const { type, shape } = known.get(value.name) ?? {};
+    const { type, shape } = inference.of(value.name);
     return { ...value, type: type ?? value.type, shape: shape ?? value.shape };
   };
   return {
     ...graph,
     outputs: graph.outputs.map(info),
     values: new Map(
-      [...known].map(([name, { type, shape }]) => [name, { ...graph.values.get(name), name, type, shape }]),
+      Array.from(inference.names, (name) => {
+        const { type, shape } = inference.of(name);
+        return [name, { ...graph.values.get(name), name, type, shape }];
+      }),
     ),
   };
 }

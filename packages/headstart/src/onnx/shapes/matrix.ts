@@ -1,4 +1,4 @@
-import type { Dim } from "../graph.js";
+import { type Dim, stringAttribute } from "../graph.js";
 import type { Known, NodeContext, ShapeRule } from "./context.js";
 
 const gemm: ShapeRule = (node) => {
@@ -32,8 +32,27 @@ function matMul(left: number, right: number, type: (node: NodeContext) => Known[
   };
 }
 
+/** Sums of products over named dimensions, such as `bij,bjk->bik`; equations with dots are not followed. */
+const einsum: ShapeRule = (node) => {
+  const type = node.type(0);
+  const [left = "", result] = stringAttribute(node.node, "equation", "").replaceAll(" ", "").split("->");
+  const terms = left.split(",");
+  const sizes = new Map<string, Dim>();
+  if (result === undefined || /\./.test(left + result) || terms.length !== node.inputs.length)
+    return [{ type }];
+  for (const [i, term] of terms.entries()) {
+    const shape = node.shape(i);
+    if (shape === undefined) return [{ type }];
+    node.expectRank(shape, term.length, `its input ${i + 1}`);
+    for (const [axis, letter] of [...term].entries())
+      sizes.set(letter, node.same(sizes.get(letter) ?? "?", shape[axis] ?? "?", `the size of ${letter}`));
+  }
+  return [{ type, shape: Array.from(result, (letter) => sizes.get(letter) ?? "?") }];
+};
+
 /** Matrix products. */
 export const MATRIX: Readonly<Record<string, ShapeRule>> = {
+  Einsum: einsum,
   Gemm: gemm,
   MatMul: matMul(0, 1, (node) => node.type(0)),
   MatMulInteger: matMul(0, 1, () => "int32"),

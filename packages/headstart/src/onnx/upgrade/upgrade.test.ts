@@ -147,9 +147,7 @@ describe("upgrade keeps results of", () => {
 });
 
 describe("upgrade", () => {
-  test("returns a graph of the newest version, or newer, as it is", () => {
-    const graph = { ...old(7, "Relu", {}), opsets: new Map([["", 22]]) };
-    expect(upgrade(graph)).toBe(graph);
+  test("returns a graph of that version as it is", () => {
     const today = new GraphBuilder("today").build();
     expect(upgrade(today)).toBe(today);
   });

@@ -4,22 +4,23 @@ import { subgraphNodes } from "../captures.js";
 import type { Graph, Node } from "../graph.js";
 import { CHANGES, refused } from "./changes.js";
 import { Emitter } from "./emitter.js";
+import { lower } from "./lower.js";
 import { UNCHANGED } from "./unchanged.js";
 
 /** The oldest version whose operators broadcast as today's do. */
 const OLDEST = 7;
 
 /**
- * Writes a graph in newer versions of ONNX's operators, so that it can be joined with others. Results stay the same. Operators of other
- * sets stay as they are, and a graph that is newer already is returned unchanged.
+ * Writes a graph in another version of ONNX's operators, so that it can be joined with others. Results stay the same. Operators of other
+ * sets stay as they are.
  *
  * @param graph - a graph in version 7 or newer
- * @param version - the version to reach; {@link OPSET} is the only one that an older graph can be brought to
+ * @param version - the version to reach; {@link OPSET} is the only one that a graph of another version can be brought to
  * @throws HeadstartError `UNSUPPORTED` for versions before 7, and naming the node if an operator changed in a way that cannot be followed
  */
 export function upgrade(graph: Graph, version: number = OPSET): Graph {
   const opset = graph.opsets.get("") ?? 1;
-  if (opset >= version) return graph;
+  if (opset === version) return graph;
   if (opset < OLDEST)
     throw new HeadstartError(
       "UNSUPPORTED",
@@ -31,6 +32,7 @@ export function upgrade(graph: Graph, version: number = OPSET): Graph {
       "UNSUPPORTED",
       `The graph ${graph.name} can be brought to version ${OPSET} of ONNX's operators, not to ${version}.`,
     );
+  if (opset > version) return lower(graph, version);
   const emit = new Emitter(graph);
   for (const node of graph.nodes) {
     const change = node.domain === "" ? changeOf(node, opset, version) : undefined;
