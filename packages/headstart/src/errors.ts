@@ -9,6 +9,8 @@
  * - `INVALID_RUN`: a run folder that is missing, damaged or of another kind
  * - `NOT_FOUND`: a file or folder that does not exist
  * - `STORAGE`: disk full, read-only, or not permitted
+ * - `NETWORK`: no network, a server that does not answer or refuses, or a download that is needed while offline
+ * - `CHECKSUM`: a downloaded file is not the file that was promised
  * - `DEVICE`: a device that this machine does not have
  * - `INTERRUPTED`: stopped by the user; what is needed to go on has been saved
  */
@@ -21,6 +23,8 @@ export type ErrorCode =
   | "INVALID_RUN"
   | "NOT_FOUND"
   | "STORAGE"
+  | "NETWORK"
+  | "CHECKSUM"
   | "DEVICE"
   | "INTERRUPTED";
 
