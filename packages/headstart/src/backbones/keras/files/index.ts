@@ -1,0 +1,2 @@
+export { type KerasFile, openKerasFile } from "./keras-file.js";
+export type { FileWeights } from "./stored.js";

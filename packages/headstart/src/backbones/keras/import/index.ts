@@ -1,0 +1,6 @@
+export {
+  importKeras,
+  type KerasImportOptions,
+  type LayerWithWeights,
+  layersWithWeights,
+} from "./import.js";
