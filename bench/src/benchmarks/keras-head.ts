@@ -1,8 +1,5 @@
-import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { composeFront, loadBackbone } from "../../../packages/headstart/dist/backbones/index.js";
 import { drawAugmentation, PhotoLoader, scanPhotos } from "../../../packages/headstart/dist/data/index.js";
 import { type EpochRow, train } from "../../../packages/headstart/dist/index.js";
@@ -17,13 +14,13 @@ import {
 } from "../../../packages/headstart/dist/training/index.js";
 import type { Result } from "../measure.js";
 import { DEMO_PHOTOS } from "../photos.js";
+import { python } from "../python.js";
 import { inTemporaryFolder } from "../temporary.js";
 
 export const summary =
   "the training loss of keras-classic against Keras on the same views: PYTHON names an interpreter with peers/requirements.txt";
 
 const SEED = 0;
-const PEER = fileURLToPath(new URL("../../peers/keras_head.py", import.meta.url));
 
 /** The ratio is the largest of our epochs' losses over Keras's, or the other way round. */
 export async function run([photos = DEMO_PHOTOS, epochs = "5"]: readonly string[]): Promise<Result> {
@@ -42,12 +39,8 @@ export async function run([photos = DEMO_PHOTOS, epochs = "5"]: readonly string[
     });
     const file = join(folder, "views.safetensors");
     await writeFile(file, await views(photos, Number(epochs)));
-    const python = process.env.PYTHON ?? "python3";
-    const args = [PEER, file, String(recipe.batchSize)];
-    const { stdout } = await promisify(execFile)(python, args, {
-      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "3" },
-    });
-    const theirs = JSON.parse(stdout.trim().split("\n").at(-1) ?? "[]") as number[];
+    const printed = await python("keras_head.py", [file, String(recipe.batchSize)]);
+    const theirs = JSON.parse(printed.trim().split("\n").at(-1) ?? "[]") as number[];
     const ratios = history.map(({ loss }, i) => loss / (theirs[i] ?? Number.NaN));
     const worst = Math.max(...ratios.map((ratio) => Math.max(ratio, 1 / ratio)));
     return {

@@ -2,20 +2,34 @@
  * From a folder of labelled photos to a trained, measured and shipped image classifier.
  *
  * {@link train} makes a run; {@link Classifier} answers with its model; {@link evaluateClassifier} measures one on other photos;
- * {@link summarise} lists its layers; {@link drawAugmented} shows what augmentation does. What goes wrong is a {@link HeadstartError}.
+ * {@link summarise} lists its layers; {@link drawAugmented} shows what augmentation does; {@link listNetworks} lists pretrained networks,
+ * and {@link convertKeras} makes ONNX of a Keras model. What goes wrong is a {@link HeadstartError}.
  *
  * @module headstart
  */
+export {
+  type Converted,
+  convertKeras,
+  type DownloadProgress,
+  type LoadOptions,
+  listNetworks,
+  type NamedNetwork,
+  type NetworkChoices,
+  type Preprocessing,
+} from "./backbones/index.js";
 export type { Augmentation, Skipped, Split } from "./data/index.js";
 export { type ErrorCode, HeadstartError } from "./errors.js";
 export type { ClassMetrics, SplitMetrics } from "./evaluation/index.js";
 export {
   type Answer,
   Classifier,
+  type ClassifierOptions,
   type PhotoInput,
   type Prediction,
+  type PretrainedChoices,
   type Provenance,
   type RawPixels,
+  readClassNames,
   type Summary,
   type SummaryRow,
   summarise,
@@ -30,6 +44,7 @@ export {
   evaluateClassifier,
   type OnProgress,
   type Phase,
+  type Precision,
   type Progress,
   type Run,
   resume,

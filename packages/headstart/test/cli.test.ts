@@ -67,7 +67,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const COMMANDS = ["train", "evaluate", "predict", "summary", "backbones", "augment", "cache"];
+const COMMANDS = ["train", "evaluate", "predict", "summary", "backbones", "convert", "augment", "cache"];
 
 describe("help", () => {
   test("the bare command prints it", async () => {
@@ -111,12 +111,22 @@ describe("wrong usage exits with 2, and says what is wrong and where help is", (
     [["train", "x", "--recipe", "keras"], 'no recipe called "keras"', "default, keras-classic"],
     [["train", "x", "--stages", "5x224"], '"5x224" is not a stage.', "5@224,15@299"],
     [["train", "x", "--learning-rate", "0.1"], "L-BFGS takes no learning rate.", "keras-classic"],
-    [["train", "x", "--backbone", "resnet"], "There is no backbone resnet.", "efficientnet-lite0"],
+    [["train", "x", "--backbone", "resnet"], "There is no network resnet.", "efficientnet-lite0"],
     [["evaluate", "x"], "Missing required argument 'photos'.", "evaluate --help"],
     [["predict", "x"], "Missing required argument 'photos'.", "predict --help"],
     [["predict", "x", "y", "--top", "0"], "at least 1", "predict --help"],
     [["predict", "x", "y", "--json", "--csv"], "cannot be used with", "predict --help"],
     [["augment", "x", "--recipe", "default"], "does not augment", "keras-classic"],
+    [["convert", "x.h5"], "Missing required argument 'out'.", "convert --help"],
+    [["convert", "x.h5", "y.h5"], "The file to write, y.h5, does not end in .onnx.", "model.onnx"],
+    [["train", "x", "--mean", "1,2"], "one number, or three with commas", "train --help"],
+    [["train", "x", "--channels", "GBR"], "Allowed choices are RGB, BGR.", "train --help"],
+    [["train", "x", "--layout", "HWC"], "Allowed choices are NCHW, NHWC.", "train --help"],
+    [["train", "x", "--precision", "half"], "Allowed choices are auto, float, int8.", "train --help"],
+    [["train", "--resume", "r", "--precision", "int8"], "Leave out --precision", "train --help"],
+    [["predict", "x", "y", "--image-size", "4"], "from 8 to 4096", "predict --help"],
+    [["backbones", "fetch"], "Missing required argument 'network'.", "backbones"],
+    [["backbones", "fetch", "keras:fly"], "There is no Keras network keras:fly.", "resnet50"],
     [["cache", "clean"], "Allowed choices are clear.", "cache --help"],
   ])("%j", async (args, sentence, hint) => {
     if (!args.includes("--json")) {
@@ -150,6 +160,9 @@ describe("failures exit with 1, a sentence and no stack trace", () => {
     [["predict", first, cat, "--grid", join(folder, "no", "grid.png")], "NOT_FOUND"],
     [["summary", cat], "INVALID_MODEL"],
     [["augment", join(folder, "nowhere")], "NOT_FOUND"],
+    [["convert", join(folder, "nowhere.h5"), join(folder, "out.onnx")], "NOT_FOUND"],
+    [["convert", cat, join(folder, "out.onnx")], "INVALID_MODEL"],
+    [["backbones", "remove", "url/nothing"], "NOT_FOUND"],
   ])("%j", async (args, code) => {
     const told = await headstart(...args);
     expect(told.code).toBe(1);
@@ -342,10 +355,13 @@ describe("the small commands", () => {
   test("backbones", async () => {
     const { code, out } = await headstart("backbones");
     expect(code).toBe(0);
-    expect(out).toMatch(/^efficientnet-lite0 +224 x 224 +[\d,]+ +1,280 +75\.1 % +Apache-2\.0 +\S+\.onnx$/m);
+    expect(out).toMatch(/^efficientnet-lite0 +224 x 224 +[\d,]+ +1,280 +75\.1 % +Apache-2\.0 +yes$/m);
+    expect(out).toMatch(/^keras:resnet50 +224 x 224 +25,636,712 +2,048 +74\.9 % +\S+$/m);
     const json = await headstart("backbones", "--json");
     expect(JSON.parse(json.out)).toMatchObject({
-      backbones: [{ name: "efficientnet-lite0", features: 1280 }],
+      backbones: expect.arrayContaining([
+        expect.objectContaining({ name: "efficientnet-lite0", features: 1280, isHere: true }),
+      ]),
     });
   });
 

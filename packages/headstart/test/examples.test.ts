@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { checked, documentation, type Example, examplesOfPage } from "./support/examples.js";
+import { writeKerasClassifier } from "./support/keras-model.js";
 import { drawPhoto, drawPhotos } from "./support/photos.js";
 import { newFolder } from "./support/temporary.js";
 import { problems, programOf } from "./support/typescript.js";
@@ -39,6 +40,8 @@ beforeAll(async () => {
   vi.spyOn(console, "log").mockReturnValue(undefined);
   await drawPhotos(join(work, "photos"), 24);
   await drawPhoto(join(work, "dog.jpg"), "dog", 99);
+  await writeKerasClassifier(join(work, "model.h5"), { rescales: true });
+  writeFileSync(join(work, "names.txt"), "cat\ndog\nfox\n");
   process.chdir(work);
   const { train } = await import("../src/index.js");
   await train("photos");

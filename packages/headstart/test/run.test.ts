@@ -43,6 +43,7 @@ const FILES = [
   "log.txt",
   "metrics.json",
   "model.onnx",
+  "precision.json",
   "recipe.json",
   "results.csv",
 ];
@@ -231,10 +232,10 @@ describe("a run folder", () => {
     expect(phases(first.events)).toEqual([
       "reading photos",
       "found",
+      "note",
       "features",
       "choosing the L2 penalty",
       "epoch",
-      "note",
       "measuring",
     ]);
     const found = first.events.find((event) => event.kind === "found");
@@ -556,6 +557,7 @@ describe("a disk that refuses", () => {
       expect(readdirSync(join(mounted, "1")).sort()).toEqual([
         "data.json",
         "log.txt",
+        "precision.json",
         "recipe.json",
         "results.csv",
       ]);

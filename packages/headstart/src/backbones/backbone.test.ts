@@ -13,9 +13,9 @@ import {
   tinyClassifier,
   writeBackbone,
 } from "../../test/support/tiny-backbone.js";
-import { float32, floats, type Graph, GraphBuilder, readModel, writeModel } from "../onnx/index.js";
+import { type Dim, float32, floats, type Graph, GraphBuilder, readModel, writeModel } from "../onnx/index.js";
 import { createRandom } from "../random.js";
-import { BACKBONES, checkImageSize, findBackbone, loadBackbone } from "./backbone.js";
+import { checkImageSize, fixedImageSize, loadBackbone } from "./backbone.js";
 
 /** Float photos [N, 3, size, size] with values that a seed gives. */
 function photos(count: number, size: number) {
@@ -76,11 +76,6 @@ describe("the embedded backbone", () => {
     }
     const second = float32([1, 3, 64, 64], floats(image).slice(3 * 64 * 64, 2 * 3 * 64 * 64));
     expect(await outputOf(backbone.graph, "image", "features", second)).toEqual(features.slice(1280, 2560));
-  });
-
-  test("is found without being read", async () => {
-    expect(await findBackbone("efficientnet-lite0")).toMatchObject({ description: { imageSize: 224 } });
-    expect(Object.keys(BACKBONES)).toContain("efficientnet-lite0");
   });
 });
 
@@ -153,6 +148,86 @@ function withExternalKernel(folder: string, change: number): Uint8Array {
   return toBinary(ModelProtoSchema, model);
 }
 
+/** A fully connected layer's kernel that makes two numbers of some. */
+function kernelOf(b: GraphBuilder, inputs: number): string {
+  return b.constant(
+    "kernel",
+    float32(
+      [inputs, 2],
+      Float32Array.from({ length: inputs * 2 }, (_, i) => i + 1),
+    ),
+  );
+}
+
+/** A network of a fully connected layer on the mean of each channel; of an input of two dimensions, on what it takes. */
+function averages(shape: readonly Dim[]): Graph {
+  const b = new GraphBuilder("averages");
+  const image = b.input("image", "float32", shape);
+  const last = shape.at(-1) === 3;
+  const features =
+    shape.length === 2
+      ? image
+      : b.node("ReduceMean", [image, b.integers(last ? [1, 2] : [2, 3])], { keepdims: 0 });
+  b.output("y", "float32", ["N", 2], b.node("MatMul", [features, kernelOf(b, last ? 3 : Number(shape[1]))]));
+  return b.build();
+}
+
+describe("an exporter's ways are taken as they are", () => {
+  const load = (model: Graph) => loadBackbone(writeBackbone(folderWith({}), model));
+
+  test("channels last", async () => {
+    const { graph } = await load(averages(["N", 16, 16, 3]));
+    expect(graph.inputs).toMatchObject([{ name: "image", type: "float32", shape: ["N", 3, 16, 16] }]);
+    const image = photos(2, 16);
+    const first = floats(image).subarray(0, 256);
+    const features = await outputOf(graph, "image", "features", image);
+    expect(features[0]).toBeCloseTo(first.reduce((sum, value) => sum + value, 0) / 256, 5);
+  });
+
+  test("bytes", async () => {
+    const b = new GraphBuilder("bytes");
+    const image = b.node("Cast", [b.input("image", "uint8", ["N", 3, "H", "W"])], { to: 1 });
+    const pooled = b.node("Flatten", [b.node("GlobalAveragePool", [image])]);
+    b.output("y", "float32", ["N", 2], b.node("MatMul", [pooled, kernelOf(b, 3)]));
+    const { graph } = await load(b.build());
+    expect(graph.inputs).toMatchObject([{ type: "float32", shape: ["N", 3, "H", "W"] }]);
+    const grey = float32([1, 3, 2, 2], new Float32Array(12).fill(200));
+    expect([...(await outputOf(graph, "image", "features", grey))]).toEqual([200, 200, 200]);
+  });
+
+  test("a fixed number of photos, also where a shape in the network says it", async () => {
+    const b = new GraphBuilder("one by one");
+    const image = b.input("image", "float32", [1, 3, "H", "W"]);
+    const flat = b.node("Reshape", [b.node("GlobalAveragePool", [image]), b.integers([1, 3])]);
+    b.output("y", "float32", [1, 2], b.node("MatMul", [flat, kernelOf(b, 3)]));
+    const { graph } = await load(b.build());
+    const image3 = photos(3, 16);
+    const features = await outputOf(graph, "image", "features", image3);
+    expect(features).toHaveLength(9);
+    const third = float32([1, 3, 16, 16], floats(image3).slice(2 * 768));
+    expect(await outputOf(graph, "image", "features", third)).toEqual(features.slice(6));
+  });
+
+  test("no head: the average over the last feature maps is taken, and said", async () => {
+    const b = new GraphBuilder("headless");
+    const image = b.input("image", "float32", ["N", 3, "H", "W"]);
+    b.output("maps", "float32", ["N", 3, "H", "W"], b.node("Abs", [image]));
+    const { graph, reason } = await load(b.build());
+    expect(reason).toMatch(/^maps is the network's output, .*has no head/);
+    const grey = float32([1, 3, 2, 2], new Float32Array(12).fill(-2));
+    expect([...(await outputOf(graph, "image", "features", grey))]).toEqual([2, 2, 2]);
+  });
+
+  test("another tensor for the features, which counts in the digest", async () => {
+    const file = writeBackbone(folderWith({}));
+    const [own, other] = [await loadBackbone(file), await loadBackbone(file, { features: "logits" })];
+    expect([own.features, other.features]).toEqual([TINY_FEATURES, 5]);
+    expect(other.digest).not.toBe(own.digest);
+    expect(other.reason).not.toBe(own.reason);
+    await expect(loadBackbone(file, { features: "logit" })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  });
+});
+
 describe("what cannot be a backbone", () => {
   const load = (model?: Graph | Uint8Array, description?: object | string) =>
     loadBackbone(writeBackbone(folderWith({}), model, description));
@@ -160,21 +235,32 @@ describe("what cannot be a backbone", () => {
   test("a name that does not exist", async () => {
     await expect(loadBackbone("resnet9000")).rejects.toMatchObject({
       code: "INVALID_OPTION",
-      message: "There is no backbone resnet9000.",
+      message: "There is no network resnet9000.",
       hint: expect.stringContaining("efficientnet-lite0"),
     });
     await expect(loadBackbone("toString")).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });
 
-  test("a file without a description, or a description without its file", async () => {
-    const folder = folderWith({ "b.json": JSON.stringify({ ...TINY_DESCRIPTION, file: "b.onnx" }) });
-    const missing = await loadBackbone(join(folder, "a.onnx")).catch((error: unknown) => error);
-    expect(missing).toMatchObject({
-      code: "NOT_FOUND",
-      message: `There is no description ${join(folder, "a.json")} of the backbone ${join(folder, "a.onnx")}.`,
-      hint: expect.stringContaining("preprocessing"),
+  test("a file that nothing says the preprocessing of, until the user says it", async () => {
+    const file = join(folderWith({ "a.onnx": writeModel(tinyClassifier()) }), "a.onnx");
+    await expect(loadBackbone(file)).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(/^How photos have to be prepared for a is not known: .+\.$/),
+      hint: expect.stringMatching(/--mean and --std/),
     });
-    await expect(loadBackbone(join(folder, "b.onnx"))).rejects.toMatchObject({ code: "NOT_FOUND" });
+    const preprocessing = { channels: "BGR", mean: [1, 2, 3], std: [4, 5, 6] } as const;
+    expect(await loadBackbone(file, preprocessing)).toMatchObject({
+      name: "a",
+      preprocessing,
+      preparation: "as the options say",
+      imageSize: 224,
+    });
+  });
+
+  test("a file that does not exist, with and without a description", async () => {
+    const folder = folderWith({ "b.json": JSON.stringify({ ...TINY_DESCRIPTION, file: "b.onnx" }) });
+    for (const name of ["a.onnx", "b.onnx"])
+      await expect(loadBackbone(join(folder, name))).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
   test.each([
@@ -201,45 +287,41 @@ describe("what cannot be a backbone", () => {
     const b = new GraphBuilder("filter");
     const image = b.input("image", "float32", ["N", 3, "H", "W"]);
     b.output("y", "float32", ["N", 3, "H", "W"], b.node("Relu", [image]));
+    b.output("z", "float32", ["N", 3, "H", "W"], b.node("Tanh", [image]));
     await expect(load(b.build())).rejects.toThrow(/no last fully connected layer/);
   });
 
   test.each([
-    ["one channel", ["N", 1, "H", "W"]],
-    ["channels last", ["N", 32, 32, 3]],
-    ["no picture", ["N", 3]],
-  ])("a network that takes %s", async (_, shape) => {
-    const b = new GraphBuilder("other");
-    const image = b.input("image", "float32", shape);
-    const flat = b.node("ReduceMean", [image, b.integers(shape.map((_, i) => i).slice(2))], { keepdims: 0 });
-    const dims = Number(shape[1]);
-    const kernel = b.constant("kernel", float32([dims, 2], new Float32Array(dims * 2)));
-    const features = shape.length === 2 ? image : flat;
-    b.output("y", "float32", ["N", 2], b.node("MatMul", [features, kernel]));
-    await expect(load(b.build())).rejects.toMatchObject({
+    ["one channel", ["N", 1, "H", "W"], /takes image float32 \[N, 1, H, W\], which are no photos/],
+    ["no picture", ["N", 3], /does not take one float image .* its inputs are image float32 \[N, 3\]/],
+  ])("a network that takes %s", async (_, shape, sentence) => {
+    await expect(load(averages(shape))).rejects.toMatchObject({
       code: "INVALID_MODEL",
-      message: expect.stringMatching(
-        /does not take one float image \[N, 3, H, W\]: its inputs are image float32 \[N/,
-      ),
+      message: expect.stringMatching(sentence),
     });
   });
 
-  test("a network for two inputs, or whole numbers", async () => {
-    const b = new GraphBuilder("bytes");
-    const image = b.node("Cast", [b.input("image", "uint8", ["N", 3, "H", "W"])], { to: 1 });
-    const pooled = b.node("Flatten", [b.node("GlobalAveragePool", [image])]);
-    const kernel = b.constant("kernel", float32([3, 2], new Float32Array(6)));
-    b.output("y", "float32", ["N", 2], b.node("MatMul", [pooled, kernel]));
-    await expect(load(b.build())).rejects.toThrow(/image uint8 \[N, 3, H, W\]/);
+  test("a network for two inputs", async () => {
+    const b = new GraphBuilder("two");
+    const image = b.input("image", "float32", ["N", 3, "H", "W"]);
+    const mask = b.input("mask", "float32", ["N", 1, "H", "W"]);
+    const pooled = b.node("Flatten", [b.node("GlobalAveragePool", [b.node("Mul", [image, mask])])]);
+    b.output("y", "float32", ["N", 2], b.node("MatMul", [pooled, kernelOf(b, 3)]));
+    await expect(load(b.build())).rejects.toThrow(
+      /its inputs are image float32 \[N, 3, H, W\] and mask float32 \[N, 1, H, W\]/,
+    );
   });
 
-  test("a network for a fixed number of photos", async () => {
+  test("a network whose photos change each other, for a fixed number of them", async () => {
     const b = new GraphBuilder("one by one");
-    const image = b.input("image", "float32", [1, 3, "H", "W"]);
-    const flat = b.node("Reshape", [b.node("GlobalAveragePool", [image]), b.integers([1, 3])]);
-    const kernel = b.constant("kernel", float32([3, 2], new Float32Array(6)));
-    b.output("y", "float32", [1, 2], b.node("MatMul", [flat, kernel]));
-    await expect(load(b.build())).rejects.toThrow(/batches of 1 photos only/);
+    const image = b.input("image", "float32", [2, 3, "H", "W"]);
+    const pooled = b.node("Flatten", [b.node("GlobalAveragePool", [image])]);
+    const mean = b.node("ReduceMean", [pooled, b.integers([0])], { keepdims: 1 });
+    b.output("y", "float32", [2, 2], b.node("MatMul", [b.node("Sub", [pooled, mean]), kernelOf(b, 3)]));
+    await expect(load(b.build())).rejects.toMatchObject({
+      code: "UNSUPPORTED",
+      message: expect.stringMatching(/takes batches of 2 photos only/),
+    });
   });
 
   test.skipIf(process.getuid?.() === 0)("a file that may not be read", async () => {
@@ -267,8 +349,11 @@ describe("checkImageSize", () => {
 
   test("takes no other than the one that the file is made for", async () => {
     const backbone = await loadBackbone(writeBackbone(folderWith({}), tinyClassifier(["N", 3, 32, 32])));
+    expect([backbone.imageSize, fixedImageSize(backbone)]).toEqual([32, 32]);
     expect(() => checkImageSize(backbone, 32)).not.toThrow();
     expect(() => checkImageSize(backbone, 64)).toThrow("takes photos of 32 pixels only, not 64");
+    const small = await loadBackbone(writeBackbone(folderWith({}), tinyClassifier(["N", 3, 4, 4])));
+    expect(() => checkImageSize(small, 4)).not.toThrow();
   });
 });
 

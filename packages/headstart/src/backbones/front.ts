@@ -11,7 +11,10 @@ export type PhotoStage = (builder: GraphBuilder, image: string) => string;
  * @param backbone - the pretrained network, with its own preprocessing
  * @param stage - what is done to the photos before the preprocessing, such as resizing or augmentation; it may declare inputs of its own
  */
-export function composeFront(backbone: Backbone, stage: PhotoStage = (_, image) => image): Graph {
+export function composeFront(
+  backbone: Pick<Backbone, "name" | "graph" | "features" | "preprocessing">,
+  stage: PhotoStage = (_, image) => image,
+): Graph {
   const builder = new GraphBuilder(backbone.name);
   const image = builder.input("image", "uint8", ["N", "H", "W", 3]);
   const planes = builder.node("Transpose", [image], { perm: [0, 3, 1, 2] });

@@ -1,4 +1,15 @@
 export * from "./backbone.js";
+export { listDownloads, removeDownload, verifyDownloads } from "./download/cache.js";
+export type { Downloaded, DownloadProgress, Verified } from "./download/index.js";
+export { externalReader } from "./external.js";
 export * from "./front.js";
+export { type Int8Report, int8Backbone, int8ReportSchema, withInt8Graph } from "./int8/index.js";
+export { type Converted, convertKeras } from "./keras/convert.js";
+export { isKerasFile } from "./keras/signature.js";
+export * from "./load.js";
+export { cutNetwork } from "./network.js";
+export { type NetworkChoices, networkChoicesSchema } from "./options.js";
 export type { Preprocessing } from "./preprocessing.js";
 export { preprocessingSchema } from "./preprocessing.js";
+export * from "./registry.js";
+export { downloadPath, isNamed, locate } from "./sources/index.js";

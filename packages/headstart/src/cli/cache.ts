@@ -5,7 +5,11 @@ import type { Terminal } from "./terminal.js";
 import { bytes, printable, table, whole } from "./text.js";
 
 /** What each kind of content is called. */
-const KINDS: Readonly<Record<string, string>> = { features: "features", decoded: "decoded photos" };
+const KINDS: Readonly<Record<string, string>> = {
+  features: "features",
+  decoded: "decoded photos",
+  int8: "int8 networks",
+};
 
 /** `headstart cache`. */
 export function addCache(program: Command, terminal: Terminal): void {

@@ -3,23 +3,24 @@ import type { Progress } from "../run/index.js";
 import { example } from "./context.js";
 import { printEvaluation } from "./evaluation-text.js";
 import { withInterrupt } from "./interrupt.js";
-import { deviceOption, jsonOption, type RuntimeChoices, runtimeChoices, threadsOption } from "./options.js";
+import { deviceOption, jsonOption, NETWORK_HELP, threadsOption } from "./options.js";
+import { classifierOptions, type PretrainedArguments, pretrainedOptions } from "./pretrained.js";
 import { ProgressDisplay } from "./progress.js";
 import type { Terminal } from "./terminal.js";
 
-interface EvaluateArguments extends RuntimeChoices {
+interface EvaluateArguments extends PretrainedArguments {
   readonly json?: boolean;
 }
 
 /** `headstart evaluate`. */
 export function addEvaluate(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("evaluate")
     .summary("measure a classifier on labelled photos")
     .description(
       "Measures a classifier on labelled photos: accuracy, top-5, loss, figures of each class, confusion. Of a folder with splits the test photos are taken; without any, the validation photos.",
     )
-    .argument("<model>", "a run's folder, or a model.onnx")
+    .argument("<model>", "a run's folder, a model.onnx, or a pretrained classifier, see below")
     .argument(
       "<photos>",
       "a folder with a folder for each class, the same inside split folders, or a CSV manifest path,label[,split]",
@@ -27,8 +28,8 @@ export function addEvaluate(program: Command, terminal: Terminal): void {
     .addOption(threadsOption())
     .addOption(deviceOption())
     .addOption(jsonOption())
-    .addHelpText("after", example("headstart evaluate runs/1 photos/test"))
-    .action(async (model: string, photos: string, { json = false, ...runtime }: EvaluateArguments) => {
+    .addHelpText("after", `${NETWORK_HELP}\n${example("headstart evaluate runs/1 photos/test")}`)
+    .action(async (model: string, photos: string, { json = false, ...choices }: EvaluateArguments) => {
       const display = await ProgressDisplay.open(
         terminal,
         json ? (terminal.isInteractive ? "lines" : "silent") : undefined,
@@ -39,7 +40,8 @@ export function addEvaluate(program: Command, terminal: Terminal): void {
       try {
         const evaluation = await withInterrupt(terminal, async (signal) => {
           const { evaluateClassifier } = await import("../run/index.js");
-          return await evaluateClassifier(model, photos, { ...runtimeChoices(runtime), signal, onProgress });
+          const options = await classifierOptions(choices, signal);
+          return await evaluateClassifier(model, photos, { ...options, signal, onProgress });
         });
         display.close();
         if (json) terminal.printJson({ model, photos, ...evaluation });
@@ -48,4 +50,5 @@ export function addEvaluate(program: Command, terminal: Terminal): void {
         display.close();
       }
     });
+  for (const option of pretrainedOptions()) command.addOption(option);
 }

@@ -4,6 +4,7 @@ import { addAugment } from "./augment.js";
 import { addBackbones } from "./backbones.js";
 import { addCache } from "./cache.js";
 import { example } from "./context.js";
+import { addConvert } from "./convert.js";
 import { addEvaluate } from "./evaluate.js";
 import { tellFailure } from "./failure.js";
 import { addPredict } from "./predict.js";
@@ -65,7 +66,16 @@ function describeProgram(terminal: Terminal): Command {
       getOutHelpWidth: () => stdout.columns ?? 100,
     })
     .addHelpText("after", example("headstart train photos", "headstart predict runs/1 my.jpg"));
-  for (const add of [addTrain, addEvaluate, addPredict, addSummary, addBackbones, addAugment, addCache])
+  for (const add of [
+    addTrain,
+    addEvaluate,
+    addPredict,
+    addSummary,
+    addBackbones,
+    addConvert,
+    addAugment,
+    addCache,
+  ])
     add(program, terminal);
   return program;
 }

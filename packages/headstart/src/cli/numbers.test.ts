@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
-import { positiveNumber, shares, wholeNumber } from "./numbers.js";
+import { channelNumbers, positiveNumber, shares, wholeNumber } from "./numbers.js";
 
 describe("whole numbers", () => {
   test.each(["1", "32", "65536"])("%s is one", (text) =>
@@ -32,5 +32,16 @@ describe("shares", () => {
   ])("%s", (text, expected) => expect(shares(text)).toEqual(expected));
   test.each(["70", "70/30", "0/50/50", "a/b/c", "70/15/15/0", "70/-15/15"])('"%s" is none', (text) =>
     expect(() => shares(text)).toThrow(InvalidArgumentError),
+  );
+});
+
+describe("numbers of channels", () => {
+  test.each([
+    ["127.5", [127.5]],
+    ["0.485,0.456,0.406", [0.485, 0.456, 0.406]],
+    [" .5 , 0, -1 ", [0.5, 0, -1]],
+  ])("%s", (text, expected) => expect(channelNumbers(text)).toEqual(expected));
+  test.each(["", ",", "1,2", "1,2,3,4", "1,,3", "a", "1;2;3", "NaN", "1,2,x"])('"%s" is none', (text) =>
+    expect(() => channelNumbers(text)).toThrow("It must be one number, or three with commas"),
   );
 });

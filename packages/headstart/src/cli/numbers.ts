@@ -31,3 +31,12 @@ export function shares(text: string): readonly [number, number, number] {
     "It must be three numbers for train, validation and test, the first above 0, such as 70/15/15.",
   );
 }
+
+/** One number for all channels or three, such as `0.485,0.456,0.406`, for commander. */
+export function channelNumbers(text: string): readonly number[] {
+  const values = text
+    .split(",")
+    .map((part) => (/^\s*-?\d*\.?\d+\s*$/.test(part) ? Number(part) : Number.NaN));
+  if ((values.length === 1 || values.length === 3) && values.every(Number.isFinite)) return values;
+  throw new InvalidArgumentError("It must be one number, or three with commas, such as 0.485,0.456,0.406.");
+}

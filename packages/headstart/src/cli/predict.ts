@@ -1,11 +1,13 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { ListedPhoto } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import type { Classifier, Prediction } from "../model/index.js";
+import { showDownload } from "./backbones.js";
 import { example } from "./context.js";
 import { withInterrupt } from "./interrupt.js";
 import { wholeNumber } from "./numbers.js";
-import { deviceOption, jsonOption, type RuntimeChoices, runtimeChoices, threadsOption } from "./options.js";
+import { deviceOption, jsonOption, NETWORK_HELP, threadsOption } from "./options.js";
 import {
   CsvPrinter,
   GridPrinter,
@@ -13,10 +15,12 @@ import {
   LinePrinter,
   type PredictionPrinter,
 } from "./prediction-text.js";
+import { classifierOptions, type PretrainedArguments, pretrainedOptions } from "./pretrained.js";
+import { ProgressDisplay } from "./progress.js";
 import type { Terminal } from "./terminal.js";
 import { printable } from "./text.js";
 
-interface PredictArguments extends RuntimeChoices {
+interface PredictArguments extends PretrainedArguments {
   readonly top: number;
   readonly grid?: string;
   readonly json?: boolean;
@@ -25,11 +29,11 @@ interface PredictArguments extends RuntimeChoices {
 
 /** `headstart predict`. */
 export function addPredict(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("predict")
     .summary("say what is on photos")
     .description("Says what is on photos.")
-    .argument("<model>", "a run's folder, or a model.onnx")
+    .argument("<model>", "a run's folder, a model.onnx, or a pretrained classifier, see below")
     .argument("<photos...>", "photos, and folders that are searched for photos")
     .option("--top <n>", "how many classes to print for each photo", wholeNumber(1), 5)
     .option("--grid <file>", "draw the photos with their predictions into a PNG")
@@ -37,10 +41,14 @@ export function addPredict(program: Command, terminal: Terminal): void {
     .option("--csv", "print photo,rank,class,probability")
     .addOption(threadsOption())
     .addOption(deviceOption())
-    .addHelpText("after", example("headstart predict runs/1 my.jpg holiday --top 3 --grid grid.png"))
+    .addHelpText(
+      "after",
+      `${NETWORK_HELP}\n${example("headstart predict runs/1 my.jpg holiday --top 3 --grid grid.png", "headstart predict model.keras my.jpg --classes names.txt")}`,
+    )
     .action((model: string, photos: string[], options: PredictArguments) =>
       withInterrupt(terminal, (signal) => predict(terminal, signal, model, photos, options)),
     );
+  for (const option of pretrainedOptions()) command.addOption(option);
 }
 
 async function predict(
@@ -48,14 +56,20 @@ async function predict(
   signal: AbortSignal,
   model: string,
   paths: readonly string[],
-  { top, grid, json, csv, ...runtime }: PredictArguments,
+  { top, grid, json, csv, ...choices }: PredictArguments,
 ): Promise<void> {
   const [{ Classifier }, { listPhotos }] = await Promise.all([
     import("../model/index.js"),
     import("../data/index.js"),
   ]);
   const { photos, skipped } = await listPhotos(paths, { signal });
-  const classifier = await Classifier.load(model, runtimeChoices(runtime));
+  // What is here is not fetched.
+  const isQuiet = existsSync(model) || (json === true && !terminal.isInteractive);
+  const display = await ProgressDisplay.open(terminal, isQuiet ? "silent" : undefined);
+  const classifier = await Classifier.load(model, {
+    ...(await classifierOptions(choices, signal)),
+    onProgress: showDownload(display),
+  }).finally(() => display.close());
   try {
     const printers: PredictionPrinter[] = [
       json

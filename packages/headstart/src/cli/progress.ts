@@ -1,6 +1,6 @@
 import type { SingleBar } from "cli-progress";
 import type { Terminal } from "./terminal.js";
-import { duration, whole } from "./text.js";
+import { bytes, duration, whole } from "./text.js";
 
 /** Work of one kind that has got on: the part of what `train` and the other functions report that has numbers. */
 export interface PhaseProgress {
@@ -15,8 +15,11 @@ export interface PhaseProgress {
 /** How progress is shown: as a bar on a terminal, as lines elsewhere, or not at all. */
 export type ProgressStyle = "bar" | "lines" | "silent";
 
-/** Phases whose steps are not photos. */
+/** Phases whose steps are neither photos nor bytes. */
 const OTHER_UNITS: Readonly<Record<string, string>> = { "choosing the L2 penalty": "strengths" };
+
+/** The phase that is counted in bytes. */
+const IN_BYTES = "downloading";
 
 /** Phases that another line sums up when they end. */
 const WITHOUT_END = new Set(["training", "measuring"]);
@@ -77,7 +80,7 @@ export class ProgressDisplay {
     const makeBar = () =>
       new progress.SingleBar({
         stream: terminal.streams.stderr,
-        format: `{label} ${cyan("{bar}")} {value} of {total}${dim("{speed}")}`,
+        format: `{label} ${cyan("{bar}")} {count}${dim("{speed}")}`,
         barCompleteChar: "█",
         barIncompleteChar: "░",
         barsize: 16,
@@ -111,7 +114,7 @@ export class ProgressDisplay {
     } else if (now - current.lastLine >= LINE_EVERY) {
       current.lastLine = now;
       const speed = speedOf(current, now);
-      this.#terminal.say(`${label(current)}: ${whole(done)} of ${whole(total)}${speed}`);
+      this.#terminal.say(`${label(current)}: ${countOf(current)}${speed}`);
     }
   }
 
@@ -153,7 +156,7 @@ export class ProgressDisplay {
 
   #draw(current: Current, now: number): void {
     const { done, total } = current;
-    const payload = { label: label(current), speed: speedOf(current, now) };
+    const payload = { label: label(current), count: countOf(current), speed: speedOf(current, now) };
     if (this.#bar) this.#bar.update(done, payload);
     else {
       this.#bar = this.#makeBar?.();
@@ -171,7 +174,12 @@ function label({ phase, detail }: Current): string {
   return detail === "" ? phase : `${phase}, ${detail}`;
 }
 
+function countOf({ done, total, phase }: Current): string {
+  return phase === IN_BYTES ? `${bytes(done)} of ${bytes(total)}` : `${whole(done)} of ${whole(total)}`;
+}
+
 function amount(count: number, phase: string): string {
+  if (phase === IN_BYTES) return bytes(count);
   const unit = OTHER_UNITS[phase] ?? "photos";
   return `${whole(count)} ${count === 1 ? unit.replace(/s$/, "") : unit}`;
 }
@@ -189,5 +197,6 @@ function rateOf({ phase, done, first, start }: Current, now: number): string {
   const seconds = (now - start) / 1000;
   if (OTHER_UNITS[phase] !== undefined || seconds < 0.2 || done <= first) return "";
   const rate = (done - first) / seconds;
+  if (phase === IN_BYTES) return `, ${bytes(Math.round(rate))}/s`;
   return `, ${rate < 10 ? rate.toFixed(1) : whole(Math.round(rate))} photos/s`;
 }

@@ -1,33 +1,48 @@
 import type { Command } from "commander";
 import type { Summary } from "../model/index.js";
+import { showDownload } from "./backbones.js";
 import { example } from "./context.js";
-import { jsonOption } from "./options.js";
+import { withInterrupt } from "./interrupt.js";
+import { jsonOption, NETWORK_HELP, type NetworkArguments, networkOptions } from "./options.js";
+import { ProgressDisplay } from "./progress.js";
 import type { Terminal } from "./terminal.js";
 import { printable, shorten, table, whole } from "./text.js";
 
+interface SummaryArguments extends NetworkArguments {
+  readonly features?: string;
+  readonly json?: boolean;
+}
+
 /** `headstart summary`. */
 export function addSummary(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("summary")
     .summary("list a network's layers")
     .description(
       "Lists a network's layers with output shape (photos, channels, height, width) and parameters, frozen and trainable.",
     )
-    .argument("<model>", "a run's folder, a model.onnx, a backbone's name, or a backbone's .onnx file")
+    .argument("<model>", "a run's folder, a model.onnx, or a network, see below")
     .addOption(jsonOption())
-    .addHelpText("after", example("headstart summary efficientnet-lite0"))
-    .action(async (model: string, { json }: { readonly json?: boolean }) => {
-      const { summarise } = await import("../model/index.js");
-      const summary = await summarise(model);
-      if (json) terminal.printJson(summary);
-      else printSummary(terminal, summary);
+    .addHelpText("after", `${NETWORK_HELP}\n${example("headstart summary efficientnet-lite0")}`)
+    .action(async (model: string, { json = false, ...choices }: SummaryArguments) => {
+      const display = await ProgressDisplay.open(terminal, json ? "silent" : undefined);
+      try {
+        const summary = await withInterrupt(terminal, async (signal) => {
+          const { summarise } = await import("../model/index.js");
+          return await summarise(model, { ...choices, signal, onProgress: showDownload(display) });
+        });
+        display.close();
+        if (json) terminal.printJson(summary);
+        else printSummary(terminal, summary);
+      } finally {
+        display.close();
+      }
     });
+  for (const option of networkOptions()) command.addOption(option);
 }
 
-function printSummary(
-  terminal: Terminal,
-  { kind, backbone, imageSize, classes, rows, parameters, trainable, frozen, features }: Summary,
-): void {
+function printSummary(terminal: Terminal, summary: Summary): void {
+  const { kind, backbone, imageSize, classes, rows, parameters, trainable, frozen, features } = summary;
   const { bold, dim, green } = terminal.colours;
   const cells = rows.map(({ layer, op, outputShape, parameters: own, trainable: moves }) => [
     shorten(printable(layer), 40),
@@ -50,9 +65,19 @@ function printSummary(
     ["parameters", `${whole(parameters)}: ${whole(trainable)} trainable, ${whole(frozen)} frozen`],
     ["features", `${whole(features.count)}, the tensor ${printable(features.tensor)}`],
     ["", printable(features.reason)],
+    ["photos", preparation(summary)],
     ...(classes === undefined
       ? []
       : [["classes", `${classes.length}: ${shorten(printable(classes.join(", ")), 100)}`] as const]),
   ];
   for (const [name, fact] of facts) terminal.print(`${bold(name.padEnd(12))}${fact}`);
+}
+
+/** How photos are prepared, and where that is written. */
+function preparation({ preprocessing, preparation: where }: Summary): string {
+  if (preprocessing === null) return printable(`how they are prepared is not known: ${where}`);
+  const { channels, mean, std } = preprocessing;
+  const numbers = (values: readonly number[]) =>
+    [...new Set(values)].length === 1 ? String(values[0]) : values.join(", ");
+  return printable(`${channels}, minus ${numbers(mean)}, divided by ${numbers(std)}; prepared ${where}`);
 }

@@ -1,10 +1,17 @@
-import { type Command, CommanderError } from "commander";
+import { type Command, CommanderError, Option } from "commander";
 import { HeadstartError } from "../errors.js";
 import type { Progress, Run, TrainOptions } from "../run/index.js";
 import { CACHE_SETTINGS, example } from "./context.js";
 import { withInterrupt } from "./interrupt.js";
 import { positiveNumber, shares, wholeNumber } from "./numbers.js";
-import { deviceOption, jsonOption, seedOption, threadsOption } from "./options.js";
+import {
+  deviceOption,
+  jsonOption,
+  NETWORK_HELP,
+  networkOptions,
+  seedOption,
+  threadsOption,
+} from "./options.js";
 import { ProgressDisplay } from "./progress.js";
 import type { Terminal } from "./terminal.js";
 import { shellPath } from "./text.js";
@@ -21,7 +28,7 @@ interface TrainArguments extends Omit<TrainOptions, "signal" | "onProgress" | "r
 
 /** `headstart train`. */
 export function addTrain(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("train")
     .summary("train a classifier on a folder of photos")
     .description(
@@ -33,9 +40,12 @@ export function addTrain(program: Command, terminal: Terminal): void {
     )
     .option("--resume <run>", "go on with a run that was interrupted; it knows all that is needed")
     .option("--recipe <recipe>", "how to train: default or keras-classic (default: default)")
-    .option(
-      "--backbone <name|file>",
-      "the pretrained network: a name that `headstart backbones` lists, or an .onnx file with its description beside it",
+    .option("--backbone <network>", "the pretrained network, see below (default: efficientnet-lite0)")
+    .addOption(
+      new Option(
+        "--precision <precision>",
+        "what the frozen part computes in; auto takes int8 where that is faster and costs no accuracy (default: auto)",
+      ).choices(["auto", "float", "int8"]),
     )
     .option("--stages <stages>", "epochs and image sizes, such as 5@224,15@299 (default: the recipe's)")
     .option("--batch-size <n>", "photos in a step (default: the recipe's)", wholeNumber(1, 65_536))
@@ -53,12 +63,13 @@ export function addTrain(program: Command, terminal: Terminal): void {
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      `${CACHE_SETTINGS}\n${example("headstart train photos --recipe keras-classic --stages 5@224,15@299")}`,
+      `${NETWORK_HELP}\n${CACHE_SETTINGS}\n${example("headstart train photos --recipe keras-classic --stages 5@224,15@299")}`,
     )
     .action(async (photos: string | undefined, options: TrainArguments, command: Command) => {
       checkArguments(photos, options, command);
       await runTraining(terminal, photos, options);
     });
+  for (const option of networkOptions()) command.addOption(option);
 }
 
 /** Either photos or a run to go on with. */
@@ -71,7 +82,7 @@ function checkArguments(photos: string | undefined, options: TrainArguments, com
   const others = command.options
     .filter((option) => command.getOptionValueSource(option.attributeName()) === "cli")
     .map(({ long }) => long)
-    .filter((long) => long !== "--resume" && long !== "--json");
+    .filter((long) => long !== "--resume" && long !== "--json" && long !== "--offline");
   const extra = photos ?? others[0];
   if (extra !== undefined)
     throw new CommanderError(
@@ -97,7 +108,11 @@ async function runTraining(
       const { resume, train } = await import("../run/index.js");
       return interrupted === undefined
         ? await train(photos ?? "", { ...choices, signal, onProgress })
-        : await resume(interrupted, { signal, onProgress });
+        : await resume(interrupted, {
+            ...(choices.offline !== undefined && { offline: choices.offline }),
+            signal,
+            onProgress,
+          });
     });
     display.close();
     const { found } = narrator;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CacheBudget, clearCache, enforceLimit } from "./cache.js";
+import { CacheBudget, cacheContents, clearCache, enforceLimit } from "./cache.js";
 
 let folder = "";
 beforeEach(async () => {
@@ -20,12 +20,14 @@ async function put(name: string, used = Date.now() / 1000): Promise<void> {
 const held = async (name: string) => (await readdir(join(folder, name))).sort();
 
 describe("enforceLimit", () => {
-  test("removes what was used least recently, of both kinds, down to 90 %", async () => {
-    for (let i = 0; i < 10; i++) await put(i % 2 ? `features/s/${i}` : `decoded/b-1/ab/${i}`, 1000 + i);
-    expect(await enforceLimit(folder, 1000, Number.POSITIVE_INFINITY)).toBe(1000);
-    expect(await enforceLimit(folder, 500, Number.POSITIVE_INFINITY)).toBe(400);
-    expect(await held("features/s")).toEqual(["7", "9"]);
-    expect(await held("decoded/b-1/ab")).toEqual(["6", "8"]);
+  test("removes what was used least recently, of every kind, down to 90 %", async () => {
+    const places = ["decoded/b-1/ab", "features/s", "int8"];
+    for (let i = 0; i < 12; i++) await put(`${places[i % 3]}/${i}`, 1000 + i);
+    expect(await enforceLimit(folder, 1200, Number.POSITIVE_INFINITY)).toBe(1200);
+    expect(await enforceLimit(folder, 600, Number.POSITIVE_INFINITY)).toBe(500);
+    expect(await held("decoded/b-1/ab")).toEqual(["9"]);
+    expect(await held("features/s")).toEqual(["10", "7"]);
+    expect(await held("int8")).toEqual(["11", "8"]);
   });
 
   test("keeps what was used since, other people's files, and temporary files that are still being written", async () => {
@@ -44,6 +46,26 @@ describe("enforceLimit", () => {
   test("a folder that does not exist holds nothing", async () => {
     expect(await enforceLimit(join(folder, "none"), 0, 0)).toBe(0);
     await clearCache(join(folder, "none"));
+  });
+});
+
+describe("cacheContents and clearCache", () => {
+  test("count each kind for itself, and leave other things alone", async () => {
+    await put("decoded/b/aa/x.rgb");
+    await put("decoded/b/aa/y.rgb");
+    await put("features/s/damaged");
+    await put("int8/a.onnx");
+    await put("int8/b.onnx");
+    await put("int8/c.onnx.1-a.tmp");
+    await put("weights/keras/resnet50.h5");
+    expect(await cacheContents(folder)).toEqual([
+      { kind: "features", files: 1, photos: 0, bytes: 100 },
+      { kind: "decoded", files: 2, photos: 2, bytes: 200 },
+      { kind: "int8", files: 2, photos: 0, bytes: 200 },
+    ]);
+    await clearCache(folder);
+    expect(await held(".")).toEqual(["weights"]);
+    for (const { files, bytes } of await cacheContents(folder)) expect([files, bytes]).toEqual([0, 0]);
   });
 });
 

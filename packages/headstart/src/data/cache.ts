@@ -5,16 +5,19 @@ import { errorCode, storageError, TEMPORARY_SUFFIX } from "../files.js";
 import { mapBounded } from "./concurrent.js";
 import { readSegment } from "./segment.js";
 
-/** What the cache holds: `features`, numbers that a backbone made of photos; `decoded`, photos decoded at the training size. */
-export type CacheKind = "features" | "decoded";
+/**
+ * What the cache holds: `features`, numbers that a backbone made of photos; `decoded`, photos decoded at the training size; `int8`,
+ * backbones calibrated on photos.
+ */
+export type CacheKind = "features" | "decoded" | "int8";
 
-const KINDS: readonly CacheKind[] = ["features", "decoded"];
+const KINDS: readonly CacheKind[] = ["features", "decoded", "int8"];
 
 /** How much of one kind the cache holds. */
 export interface CacheContents {
   readonly kind: CacheKind;
   readonly files: number;
-  /** Number of photos; one that is held under several backbones, sizes or ways of resizing counts for each. */
+  /** Number of photos; one that is held under several backbones, sizes or ways of resizing counts for each. None of backbones. */
   readonly photos: number;
   readonly bytes: number;
 }
@@ -66,9 +69,7 @@ export async function cacheContents(folder: string): Promise<CacheContents[]> {
     return await Promise.all(
       KINDS.map(async (kind) => {
         const own = files.filter((file) => file.kind === kind && !file.path.endsWith(TEMPORARY_SUFFIX));
-        const rows = await mapBounded(own, 8, async ({ path }) =>
-          kind === "decoded" ? 1 : ((await readSegment(path).catch(() => undefined))?.digests.length ?? 0),
-        );
+        const rows = await mapBounded(own, 8, ({ path }) => photosIn(kind, path));
         const bytes = own.reduce((sum, file) => sum + file.bytes, 0);
         return { kind, files: own.length, photos: rows.reduce((sum, number) => sum + number, 0), bytes };
       }),
@@ -78,8 +79,13 @@ export async function cacheContents(folder: string): Promise<CacheContents[]> {
   }
 }
 
+async function photosIn(kind: CacheKind, path: string): Promise<number> {
+  if (kind === "features") return (await readSegment(path).catch(() => undefined))?.digests.length ?? 0;
+  return kind === "decoded" ? 1 : 0;
+}
+
 /**
- * Removes all features and decoded photos from a cache folder. Other things in the folder stay.
+ * Removes all features, decoded photos and int8 backbones from a cache folder. Other things in the folder stay.
  *
  * @throws HeadstartError `STORAGE` if it may not be written to
  */

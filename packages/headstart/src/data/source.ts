@@ -3,7 +3,6 @@ import { basename, dirname, join, resolve } from "node:path";
 import { HeadstartError } from "../errors.js";
 import { storageError } from "../files.js";
 import { mapBounded } from "./concurrent.js";
-import { parseManifest } from "./manifest.js";
 import { count, someNames } from "./names.js";
 import type { Skipped, Split } from "./photo.js";
 import { splitNamed } from "./split.js";
@@ -196,6 +195,8 @@ function noFolders(source: string, { files }: Listing): HeadstartError {
 }
 
 async function readManifest(path: string): Promise<Source> {
+  // The reader of CSV files is loaded where there is one.
+  const { parseManifest } = await import("./manifest.js");
   const root = await openRoot(dirname(path));
   const rows = parseManifest(await readFile(path, "utf8"), basename(path));
   const skipped: Skipped[] = [];

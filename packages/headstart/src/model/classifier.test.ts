@@ -76,9 +76,9 @@ describe("Classifier.load", () => {
     await expect(load("text.onnx")).rejects.toMatchObject({ code: "INVALID_MODEL" });
     await expect(load("cut.onnx")).rejects.toMatchObject({ code: "INVALID_MODEL" });
     await expect(load("other.onnx")).rejects.toMatchObject({
-      code: "INVALID_MODEL",
-      message: expect.stringContaining("not a classifier that Headstart made"),
-      hint: expect.stringContaining("--backbone"),
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("How photos have to be prepared for other is not known"),
+      hint: expect.stringContaining("--mean and --std"),
     });
     await expect(Classifier.load(model, { threads: 0 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });

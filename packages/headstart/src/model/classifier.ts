@@ -1,12 +1,17 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { externalReader, isKerasFile, isNamed, type LoadOptions } from "../backbones/index.js";
 import { decodeBatches, decodePhoto, PhotoLoader } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { topClasses } from "../evaluation/index.js";
 import { errorCode, storageError } from "../files.js";
 import { floats, type Graph, readModel } from "../onnx/index.js";
 import { Runtime, type RuntimeOptions, type Session } from "../runtime/index.js";
-import { type Provenance, readProvenance } from "./provenance.js";
+import type { PretrainedChoices } from "./pretrained.js";
+import { isClassifier, type Provenance, readProvenance } from "./provenance.js";
+
+/** How a classifier is loaded. All but {@link RuntimeOptions} is for networks that Headstart did not train. */
+export interface ClassifierOptions extends RuntimeOptions, Omit<LoadOptions, "features">, PretrainedChoices {}
 
 /** One class and how probable it is. */
 export interface Prediction {
@@ -77,23 +82,26 @@ export class Classifier {
   }
 
   /**
-   * Loads a classifier.
+   * Loads a classifier: one that `train` wrote, or any pretrained image classifier, such as a Keras model, with the names of its classes.
    *
-   * @param path - an `.onnx` file that `train` wrote, or the folder of a run
-   * @param options - device and threads; by default the processor with all its cores
-   * @throws HeadstartError `NOT_FOUND` if there is no such file, `INVALID_MODEL` if it is not a classifier of Headstart's
+   * @param path - an `.onnx` file that `train` wrote, the folder of a run, or a network as `train` takes it for a backbone
+   * @param options - device and threads, by default the processor with all its cores; for another network than one that `train` wrote:
+   *   class names, image size, and what its files do not say
+   * @throws HeadstartError `NOT_FOUND` if there is no such file, `INVALID_MODEL` if it is not an image classifier, `INVALID_OPTION` if the
+   *   names of its classes or the preprocessing are not known, `UNSUPPORTED` if its outputs are not scores of classes
    *
    * @example
    * import { Classifier } from "headstart";
    * const classifier = await Classifier.load("runs/1/model.onnx", { threads: 1 });
    * classifier.imageSize // => 224
    */
-  static async load(path: string, options: RuntimeOptions = {}): Promise<Classifier> {
-    const { bytes, graph } = await readClassifier(path);
+  static async load(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
+    const read = isNamed(path) ? undefined : await readClassifier(path);
+    const graph = read?.graph ?? (await pretrained(path, options));
     const provenance = readProvenance(graph);
     const runtime = Runtime.start(options);
     try {
-      return new Classifier(runtime, await runtime.load(bytes), provenance);
+      return new Classifier(runtime, await runtime.load(read?.bytes ?? graph), provenance);
     } catch (error) {
       await runtime.close();
       throw error;
@@ -109,7 +117,7 @@ export class Classifier {
    * @throws HeadstartError `INVALID_PHOTO` if it is not a photo, `NOT_FOUND` if there is no such file
    *
    * @example
-   * import { readFile } from "node:fs/promises";
+   * import { readFile, stat } from "node:fs/promises";
    * import { Classifier } from "headstart";
    * const classifier = await Classifier.load("runs/1");
    * const predictions = await classifier.predict(await readFile("dog.jpg"), { top: 2 });
@@ -237,27 +245,43 @@ export class Classifier {
   }
 }
 
+async function pretrained(path: string, options: ClassifierOptions): Promise<Graph> {
+  const [{ loadNetwork }, { composePretrained }] = await Promise.all([
+    import("../backbones/index.js"),
+    import("./pretrained.js"),
+  ]);
+  return await composePretrained(await loadNetwork(path, options), options);
+}
+
 /**
- * Reads a classifier's file.
+ * Reads the file of a classifier of Headstart's.
  *
  * @param path - an `.onnx` file, or the folder of a run, which holds `model.onnx`
+ * @returns undefined for a file that is another network
  * @throws HeadstartError `NOT_FOUND` if there is none, `STORAGE` if it may not be read, `INVALID_MODEL` if it is damaged
  */
 export async function readClassifier(
   path: string,
-): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly graph: Graph }> {
-  const bytes = await readFile(path).catch(async (error: unknown) => {
-    if (errorCode(error) !== "EISDIR") throw storageError(error, path);
-    const file = join(path, "model.onnx");
-    return await readFile(file).catch((inner: unknown) => {
-      if (errorCode(inner) !== "ENOENT") throw storageError(inner, file);
-      throw new HeadstartError(
-        "NOT_FOUND",
-        `The run ${path} has no model.onnx.`,
-        "It was interrupted before the end; go on with: headstart train --resume RUN",
-        { cause: inner },
-      );
-    });
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly graph: Graph } | undefined> {
+  const file = (await isFolder(path)) ? join(path, "model.onnx") : path;
+  if (file === path && (await isKerasFile(path))) return undefined;
+  const bytes = await readFile(file).catch((error: unknown) => {
+    if (file === path || errorCode(error) !== "ENOENT") throw storageError(error, file);
+    throw new HeadstartError(
+      "NOT_FOUND",
+      `The run ${path} has no model.onnx.`,
+      "It was interrupted before the end; go on with: headstart train --resume RUN",
+      { cause: error },
+    );
   });
-  return { bytes, graph: readModel(bytes) };
+  const beside = externalReader(file);
+  const graph = readModel(bytes, { external: beside });
+  return isClassifier(graph) ? { bytes, graph } : undefined;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }

@@ -1,7 +1,8 @@
 import { type Backbone, composeFront } from "../backbones/index.js";
 import { resizeStage } from "../data/index.js";
 import { type Graph, GraphBuilder, type Tensor } from "../onnx/index.js";
-import { addHead } from "../training/index.js";
+// Only this file, so that a classifier is loaded without all that trains one.
+import { addHead } from "../training/head.js";
 import { type Provenance, provenanceMetadata } from "./provenance.js";
 
 /**

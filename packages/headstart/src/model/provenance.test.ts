@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { HeadstartError } from "../errors.js";
-import { type Provenance, provenanceMetadata, readProvenance } from "./provenance.js";
+import { isClassifier, type Provenance, provenanceMetadata, readProvenance } from "./provenance.js";
 
 const provenance: Provenance = {
   format: 1,
@@ -8,7 +8,7 @@ const provenance: Provenance = {
   classes: ["Katze", "犬", 'a "fox"'],
   imageSize: 224,
   resize: "bicubic",
-  backbone: { name: "tiny", sha256: "00", licence: "MIT", source: "here" },
+  backbone: { name: "tiny", sha256: "00", licence: "MIT", source: "here", precision: "int8" },
   recipe: "default",
   seed: 7,
   metrics: { test: { photos: 4, accuracy: 0.75, top5: 1, loss: null } },
@@ -17,6 +17,17 @@ const provenance: Provenance = {
 
 test("comes back from the metadata as it was", () => {
   expect(readProvenance({ metadata: provenanceMetadata(provenance) })).toEqual(provenance);
+});
+
+test("models from before there was int8 compute in float", () => {
+  const { precision: _, ...older } = provenance.backbone;
+  const metadata = new Map([["headstart", JSON.stringify({ ...provenance, backbone: older })]]);
+  expect(readProvenance({ metadata }).backbone).toEqual({ ...older, precision: "float32" });
+});
+
+test("tells Headstart's own classifiers from other networks", () => {
+  expect(isClassifier({ metadata: provenanceMetadata(provenance) })).toBe(true);
+  expect(isClassifier({ metadata: new Map([["classes", "[]"]]) })).toBe(false);
 });
 
 test("repeats the class names for other programs", () => {

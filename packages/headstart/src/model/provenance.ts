@@ -20,12 +20,15 @@ export interface Provenance {
   readonly imageSize: number;
   /** How photos are resized. */
   readonly resize: "bicubic" | "nearest";
-  /** The pretrained network: its name, the SHA-256 of its file, its licence, and where its weights come from. */
+  /**
+   * The pretrained network: its name, the SHA-256 of its file, its licence, where its weights come from, and what it computes in here.
+   */
   readonly backbone: {
     readonly name: string;
     readonly sha256: string;
     readonly licence: string;
     readonly source: string;
+    readonly precision: "float32" | "int8";
   };
   /** Name of the recipe that it was trained by. */
   readonly recipe: string;
@@ -55,7 +58,13 @@ const provenanceSchema: z.ZodType<Provenance> = z.object({
   classes: z.array(z.string()).min(2),
   imageSize: z.int().positive(),
   resize: z.enum(["bicubic", "nearest"]),
-  backbone: z.object({ name: z.string(), sha256: z.string(), licence: z.string(), source: z.string() }),
+  backbone: z.object({
+    name: z.string(),
+    sha256: z.string(),
+    licence: z.string(),
+    source: z.string(),
+    precision: z.enum(["float32", "int8"]).default("float32"),
+  }),
   recipe: z.string(),
   seed: z.int(),
   metrics: z.partialRecord(
@@ -71,6 +80,11 @@ export function provenanceMetadata(provenance: Provenance): ReadonlyMap<string, 
     [KEY, JSON.stringify(provenance)],
     ["classes", JSON.stringify(provenance.classes)],
   ]);
+}
+
+/** Whether a model is a classifier that Headstart made. */
+export function isClassifier(graph: Pick<Graph, "metadata">): boolean {
+  return graph.metadata.has(KEY);
 }
 
 /**

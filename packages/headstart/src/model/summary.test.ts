@@ -1,6 +1,13 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { KERAS_SIZE, writeKerasClassifier } from "../../test/support/keras-model.js";
 import { folderWith } from "../../test/support/temporary.js";
+import {
+  TINY_DESCRIPTION,
+  TINY_FEATURES,
+  tinyClassifier,
+  writeBackbone,
+} from "../../test/support/tiny-backbone.js";
 import type { Backbone } from "../backbones/index.js";
 import { float32, type Graph, GraphBuilder, writeModel } from "../onnx/index.js";
 import { composeClassifier } from "./compose.js";
@@ -25,19 +32,24 @@ function tinyGraph(): Graph {
 }
 
 const backbone: Backbone = {
+  choice: "tiny.onnx",
   name: "tiny",
   file: "tiny.onnx",
   digest: "0".repeat(64),
   graph: tinyGraph(),
+  tensor: "features",
   features: 8,
   reason: "",
   parameters: 0,
   preprocessing: { channels: "BGR", mean: [104, 117, 124], std: [1, 2, 3] },
+  preparation: "as a test says",
+  precision: "float32",
   imageSize: 32,
   minimumImageSize: 32,
   licence: "Apache-2.0",
   source: "a test",
   top1: undefined,
+  classes: undefined,
 };
 
 const provenance: Provenance = {
@@ -46,7 +58,13 @@ const provenance: Provenance = {
   classes: ["cat", "dog", "fox"],
   imageSize: 32,
   resize: "bicubic",
-  backbone: { name: "tiny", sha256: "0".repeat(64), licence: "Apache-2.0", source: "a test" },
+  backbone: {
+    name: "tiny",
+    sha256: "0".repeat(64),
+    licence: "Apache-2.0",
+    source: "a test",
+    precision: "float32",
+  },
   recipe: "default",
   seed: 0,
   metrics: {} as Provenance["metrics"],
@@ -73,9 +91,11 @@ test("a classifier: shapes at its image size, frozen backbone, trainable head, s
   });
   const row = (op: string) => summary.rows.find((one) => one.op === op);
   expect(row("Conv")).toMatchObject({ outputShape: ["N", 8, 16, 16], parameters: 216, trainable: false });
-  expect(row("BatchNormalization")).toMatchObject({ parameters: 32, trainable: false });
+  // The first one prepares photos, and its numbers are settings.
+  expect(
+    summary.rows.filter(({ op }) => op === "BatchNormalization").map(({ parameters }) => parameters),
+  ).toEqual([0, 32]);
   expect(row("Clip")?.parameters).toBe(0);
-  expect(row("Div")?.parameters).toBe(0);
   expect(row("Gemm")).toMatchObject({ outputShape: ["N", 3], parameters: 27, trainable: true });
   expect(summary.rows.filter(({ trainable }) => trainable)).toHaveLength(1);
 });
@@ -108,6 +128,45 @@ test("the embedded backbone, by its name", async () => {
   expect(summary.rows.every(({ op }) => op !== "Cast")).toBe(true);
   expect(summary.rows.at(-1)).toMatchObject({ op: "Flatten", outputShape: ["N", 1280] });
   expect(summary.rows.find(({ op }) => op === "Conv")?.outputShape).toEqual(["N", 32, 112, 112]);
+});
+
+test("a network of one's own: its features, why they are there, and how photos are prepared", async () => {
+  const file = writeBackbone(folderWith({}));
+  expect(await summarise(file)).toMatchObject({
+    kind: "backbone",
+    backbone: "tiny",
+    imageSize: 32,
+    features: { count: TINY_FEATURES, reason: expect.stringMatching(/the last fully connected layer/) },
+    preprocessing: TINY_DESCRIPTION.preprocessing,
+    preparation: "as tiny.json says",
+  });
+  expect(await summarise(file, { features: "logits" })).toMatchObject({
+    features: { count: 5, reason: expect.stringMatching(/logits was asked for/) },
+  });
+});
+
+test("a network whose preprocessing is not known is listed all the same, and says so", async () => {
+  const file = join(folderWith({ "net.onnx": writeModel(tinyClassifier()) }), "net.onnx");
+  const summary = await summarise(file);
+  expect(summary).toMatchObject({ backbone: "net", imageSize: 224, preprocessing: null });
+  expect(summary.preparation).toMatch(/preprocessor_config\.json/);
+  expect(summary.rows.find(({ op }) => op === "Conv")?.outputShape).toEqual(["N", 8, 112, 112]);
+  expect(await summarise(file, { mean: [127], std: [64] })).toMatchObject({
+    preprocessing: { channels: "RGB", mean: [127, 127, 127], std: [64, 64, 64] },
+    preparation: "as the options say",
+  });
+});
+
+test("a Keras model", async () => {
+  const file = await writeKerasClassifier(join(folderWith({}), "mine.h5"), { rescales: true });
+  expect(await summarise(file)).toMatchObject({
+    backbone: "mine",
+    imageSize: KERAS_SIZE,
+    parameters: 27 * 4 + 4,
+    features: { count: 4 },
+    preprocessing: { channels: "RGB", mean: [0, 0, 0], std: [1, 1, 1] },
+    preparation: expect.stringMatching(/^not at all, because the network itself multiplies by 0\.0039/),
+  });
 });
 
 test("what is neither a model nor a backbone says so", async () => {

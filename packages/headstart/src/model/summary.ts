@@ -1,9 +1,18 @@
-import { stat } from "node:fs/promises";
-import { BACKBONES, type Backbone, loadBackbone } from "../backbones/index.js";
+import { existsSync } from "node:fs";
+import {
+  isNamed,
+  type LoadOptions,
+  loadNetwork,
+  type Network,
+  type Preprocessing,
+  type Trunk,
+  trunkOf,
+} from "../backbones/index.js";
 import {
   type Dim,
   elementCount,
   findFeatures,
+  floatAttribute,
   type Graph,
   inferShapes,
   type Node,
@@ -50,6 +59,10 @@ export interface Summary {
     /** Why it was taken for the features, in a sentence. */
     readonly reason: string;
   };
+  /** How photos have to be prepared; `null` where that is not known. */
+  readonly preprocessing: Preprocessing | null;
+  /** Where that is written, or why it is not known, as half a sentence. */
+  readonly preparation: string;
 }
 
 /**
@@ -58,8 +71,9 @@ export interface Summary {
  *
  * Shapes are those at the image size, for any number of photos `N`. What is computed from constants alone is left out.
  *
- * @param path - a run's folder, an `.onnx` file that `train` wrote, a backbone's name, or a backbone's `.onnx` file
- * @throws HeadstartError `NOT_FOUND`, `INVALID_MODEL`, or `INVALID_OPTION` for a name that is none of these
+ * @param path - a run's folder, an `.onnx` file that `train` wrote, or any network that `train` takes for a backbone
+ * @param options - what the files of a backbone do not say, and how to fetch it
+ * @throws HeadstartError `NOT_FOUND`, `INVALID_MODEL`, or `INVALID_OPTION` for a name that is none of these; `NETWORK` where it cannot be fetched
  *
  * @example
  * import { summarise } from "headstart";
@@ -67,12 +81,15 @@ export interface Summary {
  * features.count // => 1280
  * console.log(rows[0]?.layer, rows[0]?.outputShape);
  */
-export async function summarise(path: string): Promise<Summary> {
-  if (Object.hasOwn(BACKBONES, path) || !(await exists(path)))
-    return summariseBackbone(await loadBackbone(path));
-  const { graph } = await readClassifier(path);
-  // What says nothing about itself is no classifier of Headstart's.
-  if (graph.metadata.get("headstart") === undefined) return summariseBackbone(await loadBackbone(path));
+export async function summarise(path: string, options: LoadOptions = {}): Promise<Summary> {
+  // A name that is misspelt is a name all the same.
+  const isPath = !isNamed(path) && existsSync(path);
+  const classifier = isPath ? await readClassifier(path) : undefined;
+  if (classifier === undefined) {
+    const network = await loadNetwork(path, options);
+    return summariseBackbone(network, await trunkOf(network, options));
+  }
+  const { graph } = classifier;
   const { backbone, classes, imageSize } = readProvenance(graph);
   const shaped = inferShapes(graph);
   const found = findFeatures(shaped);
@@ -89,13 +106,17 @@ export async function summarise(path: string): Promise<Summary> {
       count: typeof count === "number" ? count : 0,
       reason: found.reason,
     },
+    preprocessing: { channels: "RGB", mean: [0, 0, 0], std: [1, 1, 1] },
+    preparation: "not at all: the model does it",
   };
 }
 
-function summariseBackbone({ name, graph, imageSize, features, reason }: Backbone): Summary {
+function summariseBackbone(
+  { name, preprocessing, preparation }: Network,
+  { graph, imageSize, features, tensor, reason }: Trunk,
+): Summary {
   const inputs = graph.inputs.map((input) => ({ ...input, shape: ["N", 3, imageSize, imageSize] }));
   const rows = listRows(inferShapes({ ...graph, inputs }), undefined);
-  const tensor = graph.outputs[0]?.name ?? "features";
   return {
     kind: "backbone",
     backbone: name,
@@ -103,6 +124,8 @@ function summariseBackbone({ name, graph, imageSize, features, reason }: Backbon
     classes: undefined,
     ...totals(rows),
     features: { tensor, count: features, reason },
+    preprocessing: preprocessing ?? null,
+    preparation,
   };
 }
 
@@ -157,6 +180,11 @@ const WEIGHTS: Readonly<Record<string, (input: number) => boolean>> = {
 
 const WEIGHT_TYPES = new Set(["float32", "float16", "bfloat16", "float64", "int8", "uint8"]);
 
+/** Whether a node prepares photos, which Headstart does by a normalisation without the small number that one that was trained has. */
+function isPreprocessing(node: Node): boolean {
+  return node.op === "BatchNormalization" && floatAttribute(node, "epsilon", 1e-5) === 0;
+}
+
 /** The constants of a graph, followed through operators that only change how they are stored. */
 class Constants {
   readonly #initializers: ReadonlyMap<string, Tensor>;
@@ -190,7 +218,7 @@ class Constants {
   /** How many weights a node has that no node before it had. */
   parametersOf(node: Node): number {
     const isWeight = WEIGHTS[node.op];
-    if (isWeight === undefined || node.domain !== "") return 0;
+    if (isWeight === undefined || node.domain !== "" || isPreprocessing(node)) return 0;
     let sum = 0;
     for (const [position, name] of node.inputs.entries()) {
       if (!isWeight(position)) continue;
@@ -206,11 +234,4 @@ class Constants {
     }
     return sum;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,12 +1,11 @@
 import { type LabelledPhoto, nearName, type Skipped, type Split, scanLabelled } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { evaluate, type SplitMetrics } from "../evaluation/index.js";
-import { Classifier } from "../model/index.js";
-import type { RuntimeOptions } from "../runtime/index.js";
-import type { OnProgress } from "./progress.js";
+import { Classifier, type ClassifierOptions } from "../model/index.js";
+import { downloading, type OnProgress } from "./progress.js";
 
 /** How {@link evaluateClassifier} works. */
-export interface EvaluateOptions extends RuntimeOptions {
+export interface EvaluateOptions extends Omit<ClassifierOptions, "onProgress"> {
   /** Ends it early. */
   readonly signal?: AbortSignal;
   /** Called with how far it has got. */
@@ -25,10 +24,10 @@ export interface Evaluation {
 /**
  * Measures a classifier on labelled photos. Photos are decoded while the network works. Classes are matched by name.
  *
- * @param model - an `.onnx` file that `train` wrote, or the folder of a run
+ * @param model - an `.onnx` file that `train` wrote, the folder of a run, or another classifier as `Classifier.load` takes it
  * @param photos - a folder of one folder a class; a folder with split folders or a CSV manifest with splits, of which the test photos are
  *   taken, or the validation photos where there are none, or else all; a CSV manifest without splits
- * @param options - device, threads, interruption, progress
+ * @param options - as for `Classifier.load`; interruption, progress
  * @throws HeadstartError `INVALID_DATA` if there is a class that the model does not know, or no photo can be decoded; `NOT_FOUND`,
  *   `INVALID_MODEL`; `INTERRUPTED` when the signal asks for it
  *
@@ -42,8 +41,9 @@ export async function evaluateClassifier(
   photos: string,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { signal, onProgress, ...runtime } = options;
-  const classifier = await Classifier.load(model, runtime);
+  const { onProgress, ...load } = options;
+  const { signal } = load;
+  const classifier = await Classifier.load(model, { ...load, onProgress: downloading(onProgress) });
   try {
     const found = await scanLabelled(photos, {
       ...(signal && { signal }),

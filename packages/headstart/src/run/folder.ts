@@ -1,9 +1,13 @@
 import { mkdir, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { type NetworkChoices, networkChoicesSchema } from "../backbones/index.js";
 import { HeadstartError } from "../errors.js";
 import { errorCode, readIfThere, storageError, TEMPORARY_SUFFIX, writeAtomically } from "../files.js";
 import { type Recipe, recipeSchema } from "../training/index.js";
+
+/** What the frozen part is asked to compute in: `auto` is int8 where that is faster and costs no accuracy. */
+export type Precision = "auto" | "float" | "int8";
 
 /** Everything that was chosen for a run: what stands in its `recipe.json`. */
 export interface RunChoices {
@@ -12,10 +16,14 @@ export interface RunChoices {
   /** The folder or manifest of photos, absolute. */
   readonly photos: string;
   readonly recipe: Recipe;
-  /** A backbone's name, or the absolute path of its file. */
+  /** The choice that leads to the backbone: a name, an address with its revision, or the absolute path of its file. */
   readonly backbone: string;
+  /** What the user said of the backbone where its files do not. */
+  readonly network: NetworkChoices;
   /** SHA-256 of the backbone's file. */
   readonly backboneSha256: string;
+  /** What the frozen part computes in; `auto` decides by trying. */
+  readonly precision: Precision;
   readonly seed: number;
   /** Fractions of photos to train on, to validate with and to test with, where no folders say so. */
   readonly split: readonly [number, number, number];
@@ -28,7 +36,9 @@ const choicesSchema: z.ZodType<RunChoices> = z.object({
   photos: z.string(),
   recipe: recipeSchema,
   backbone: z.string(),
+  network: networkChoicesSchema,
   backboneSha256: z.string(),
+  precision: z.enum(["auto", "float", "int8"]),
   seed: z.int(),
   split: z.tuple([z.number(), z.number(), z.number()]),
   device: z.enum(["cpu", "webgpu", "cuda"]),
@@ -46,6 +56,8 @@ export const RUN_FILES = {
   confusion: "confusion.png",
   grid: "grid.png",
   log: "log.txt",
+  precision: "precision.json",
+  int8: "int8.onnx",
   checkpoint: "checkpoint.safetensors",
 } as const;
 

@@ -3,14 +3,13 @@ import { composeFront } from "../backbones/index.js";
 import { type Augmentation, type Dataset, drawAugmentation, type Photo } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { writeAtomically } from "../files.js";
-import { float32, floats, int64, type Tensor } from "../onnx/index.js";
+import { float32, int64, type Tensor } from "../onnx/index.js";
 import { createRandom } from "../random.js";
 import {
   affineStage,
   composeStoredFront,
   type EpochRow,
   fitLinearHead,
-  type LabelledFeatures,
   type Optimiser,
   type Recipe,
   type Stage,
@@ -21,7 +20,7 @@ import {
 import type { RunContext } from "./context.js";
 import { photosOf, withoutFailures, writeData } from "./dataset.js";
 import { RUN_FILES } from "./folder.js";
-import { SizedPhotos } from "./sized-photos.js";
+import { labelledFeatures, SizedPhotos } from "./sized-photos.js";
 
 /** A trained head, and what is needed to measure it and to ship it. */
 export interface ClassifierHead {
@@ -218,16 +217,6 @@ function lostPhoto({ name }: Photo, reason = ""): HeadstartError {
     `The photo ${name} cannot be decoded any more. ${reason}`.trimEnd(),
     "The last whole epoch is saved: bring the photo back and go on with the run, or start a new one.",
   );
-}
-
-function labelledFeatures(dataset: Dataset, split: Photo["split"], sized: SizedPhotos): LabelledFeatures {
-  const { photos, labels } = photosOf(dataset, split);
-  return {
-    count: photos.length,
-    labels,
-    digests: photos.map(({ digest }) => digest),
-    read: async (rows) => floats((await sized.features(rows.flatMap((row) => photos[row] ?? []))).features),
-  };
 }
 
 function onlyStage({ name, stages }: Recipe): Stage {

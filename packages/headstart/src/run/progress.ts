@@ -1,10 +1,13 @@
+import type { DownloadProgress } from "../backbones/index.js";
 import type { Split } from "../data/index.js";
 import type { EpochRow } from "../training/index.js";
 
 /** What takes long enough to be watched. */
 export type Phase =
+  | "downloading"
   | "reading photos"
   | "decoding"
+  | "calibrating int8"
   | "features"
   | "choosing the L2 penalty"
   | "training"
@@ -31,7 +34,7 @@ export type Progress =
       readonly kind: "progress";
       /** What is being done. */
       readonly phase: Phase;
-      /** How much of it is done. */
+      /** How much of it is done: photos; bytes of what is downloaded; strengths of the L2 penalty. */
       readonly done: number;
       /** How much there is to do. */
       readonly total: number;
@@ -53,3 +56,11 @@ export type Progress =
 
 /** Called with what `train` reports. */
 export type OnProgress = (progress: Progress) => void;
+
+/** Passes on how a download gets on. */
+export function downloading(onProgress: OnProgress | undefined): (progress: DownloadProgress) => void {
+  return ({ file, done, total = 0 }) => {
+    const detail = file.slice(file.lastIndexOf("/") + 1);
+    onProgress?.({ kind: "progress", phase: "downloading", done, total, detail });
+  };
+}

@@ -9,7 +9,7 @@ import type { Metrics } from "./metrics.js";
 
 /** The model that is shipped, with its provenance. It holds no times and no paths, so that the same run gives the same bytes. */
 export function shippedModel(
-  { recipe, seed }: RunChoices,
+  { backboneSha256, recipe, seed }: RunChoices,
   backbone: Backbone,
   { dataset, weight, bias, imageSize }: ClassifierHead,
   metrics: Metrics,
@@ -25,9 +25,10 @@ export function shippedModel(
       resize: recipe.resize,
       backbone: {
         name: backbone.name,
-        sha256: backbone.digest,
+        sha256: backboneSha256,
         licence: backbone.licence,
         source: backbone.source,
+        precision: backbone.precision,
       },
       recipe: recipe.name,
       seed,

@@ -1,9 +1,18 @@
-import { DecodedCache, decodeBatches, FeatureStore, type Photo, PhotoLoader } from "../data/index.js";
+import {
+  type Dataset,
+  DecodedCache,
+  decodeBatches,
+  FeatureStore,
+  type Photo,
+  PhotoLoader,
+  type Split,
+} from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { cacheFolder, cacheLimit } from "../files.js";
-import { float32, type Tensor } from "../onnx/index.js";
-import { extractFeatures, type Failures } from "../training/index.js";
+import { float32, floats, type Tensor } from "../onnx/index.js";
+import { extractFeatures, type Failures, type LabelledFeatures } from "../training/index.js";
 import type { RunContext } from "./context.js";
+import { photosOf } from "./dataset.js";
 
 /** The photos of a run at one image size: their pixels, and their features in the store. */
 export class SizedPhotos {
@@ -37,7 +46,7 @@ export class SizedPhotos {
       {
         backbone: backbone.digest,
         size: imageSize,
-        precision: "float32",
+        precision: backbone.precision,
         preprocessing: JSON.stringify({ resize, ...backbone.preprocessing }),
       },
       { limit },
@@ -112,4 +121,15 @@ export class SizedPhotos {
     for (const message of [this.#store.warning, this.#cache?.warning])
       if (message !== undefined) this.#context.report({ kind: "note", message });
   }
+}
+
+/** The features of a split's photos with their labels, read from the store when they are asked for. */
+export function labelledFeatures(dataset: Dataset, split: Split, sized: SizedPhotos): LabelledFeatures {
+  const { photos, labels } = photosOf(dataset, split);
+  return {
+    count: photos.length,
+    labels,
+    digests: photos.map(({ digest }) => digest),
+    read: async (rows) => floats((await sized.features(rows.flatMap((row) => photos[row] ?? []))).features),
+  };
 }

@@ -7,7 +7,13 @@ import { float32, floats, integers } from "../onnx/index.js";
 import { createRandom } from "../random.js";
 import { Runtime } from "../runtime/index.js";
 import type { LabelledFeatures } from "./linear-fit.js";
-import { type FitOptions, type FitProgress, fitLinearHead, type LinearHead } from "./linear-head.js";
+import {
+  bestStrength,
+  type FitOptions,
+  type FitProgress,
+  fitLinearHead,
+  type LinearHead,
+} from "./linear-head.js";
 
 const runtime = Runtime.start({ threads: 1 });
 afterAll(() => runtime.close());
@@ -179,6 +185,22 @@ describe("fitLinearHead", () => {
     for (const { l2: chosen, crossValidation } of [vague, clear]) {
       const losses = crossValidation.map(({ loss }) => loss);
       expect(crossValidation[losses.indexOf(Math.min(...losses))]?.l2).toBe(chosen);
+      expect(bestStrength(crossValidation).l2).toBe(chosen);
+    }
+  });
+
+  test("says how many held-out photos are right: by chance for noise, most where classes are clear", async () => {
+    const random = createRandom(9, "noise");
+    const noise = values.map(() => random.between(-1, 1));
+    const l2 = "cross-validated";
+    const vague = await fit(setOf(noise, labels), { ...sizes, l2 });
+    const clear = await fit(setOf(values, labels), { ...sizes, l2 });
+    expect(bestStrength(vague.crossValidation).accuracy).toBeLessThan(0.6);
+    expect(bestStrength(clear.crossValidation).accuracy).toBeGreaterThan(0.9);
+    // Every photo is held out once, so that accuracy is a number of photos.
+    for (const { accuracy } of [...vague.crossValidation, ...clear.crossValidation]) {
+      const right = accuracy * labels.length;
+      expect(right).toBeCloseTo(Math.round(right), 3);
     }
   });
 
@@ -216,7 +238,8 @@ describe("fitLinearHead", () => {
     const measured = await fit(setOf(values, labels), { ...options, onProgress }, wrong);
     expect(measured).toEqual(without);
     const strengths = progress.filter((step) => step.kind === "strength");
-    expect(strengths.map(({ l2, loss }) => ({ l2, loss }))).toEqual(measured.crossValidation);
+    const tried = measured.crossValidation.map(({ l2, loss }) => ({ l2, loss }));
+    expect(strengths.map(({ l2, loss }) => ({ l2, loss }))).toEqual(tried);
     expect(strengths.map(({ done }) => done)).toEqual(strengths.map((_, i) => i + 1));
     const iterations = progress.filter((step) => step.kind === "iteration");
     expect(iterations.map(({ iteration }) => iteration)).toEqual(iterations.map((_, i) => i + 1));

@@ -46,8 +46,15 @@ export interface LinearHead {
   readonly bias: Tensor;
   /** Strength of the penalty, as given or as chosen. */
   readonly l2: number;
-  /** Mean cross-entropy of held-out training photos for each strength that was tried. */
-  readonly crossValidation: readonly { readonly l2: number; readonly loss: number }[];
+  /** What held-out training photos gave for each strength that was tried. */
+  readonly crossValidation: readonly Tried[];
+}
+
+/** A strength of the penalty, and what the folds that were left out gave: mean cross-entropy and accuracy. */
+export interface Tried {
+  readonly l2: number;
+  readonly loss: number;
+  readonly accuracy: number;
 }
 
 /**
@@ -82,11 +89,11 @@ export async function fitLinearHead(
     for (const fold of raw) blocks.push(await fit.standardise(fold, mean, scale));
     const held =
       validation && (await fit.standardise(await fit.hold(validation, range(validation.count)), mean, scale));
-    const crossValidation: { l2: number; loss: number }[] = [];
+    const crossValidation: Tried[] = [];
     if (options.l2 === "cross-validated") {
       const points = await Promise.all(folds.map(() => fit.zeros()));
       for (const l2 of STRENGTHS) {
-        let loss = 0;
+        let [loss, accuracy] = [0, 0];
         for (const [k, left] of blocks.entries()) {
           const rest = blocks.filter((_, i) => i !== k).flat();
           const point = points[k];
@@ -98,9 +105,12 @@ export async function fitLinearHead(
             patience: 1,
             onIteration: () => stopIfAsked(options.signal),
           });
-          loss += (await fit.measure(left, point)).loss * (rowsOf(left) / train.count);
+          const measured = await fit.measure(left, point);
+          const share = rowsOf(left) / train.count;
+          loss += measured.loss * share;
+          accuracy += measured.accuracy * share;
         }
-        crossValidation.push({ l2, loss });
+        crossValidation.push({ l2, loss, accuracy });
         options.onProgress?.({
           kind: "strength",
           done: crossValidation.length,
@@ -111,7 +121,7 @@ export async function fitLinearHead(
         if (noBetterTwice(crossValidation)) break;
       }
     }
-    const l2 = options.l2 === "cross-validated" ? best(crossValidation).l2 : options.l2;
+    const l2 = options.l2 === "cross-validated" ? bestStrength(crossValidation).l2 : options.l2;
     const point = await fit.zeros();
     const all = blocks.flat();
     let reported = 0;
@@ -140,15 +150,13 @@ export async function fitLinearHead(
   }
 }
 
-function best(tried: readonly { readonly l2: number; readonly loss: number }[]): {
-  l2: number;
-  loss: number;
-} {
+/** The strength with the smallest cross-entropy of held-out photos. */
+export function bestStrength(tried: readonly Tried[]): Tried {
   return tried.reduce((first, next) => (next.loss < first.loss ? next : first));
 }
 
-function noBetterTwice(tried: readonly { readonly l2: number; readonly loss: number }[]): boolean {
-  return tried.length > 2 && best(tried.slice(0, -2)).loss <= best(tried.slice(-2)).loss;
+function noBetterTwice(tried: readonly Tried[]): boolean {
+  return tried.length > 2 && bestStrength(tried.slice(0, -2)).loss <= bestStrength(tried.slice(-2)).loss;
 }
 
 function stopIfAsked(signal: AbortSignal | undefined): void {

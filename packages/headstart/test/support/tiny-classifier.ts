@@ -10,7 +10,7 @@ export const TINY_PROVENANCE: Provenance = {
   classes: ["cat", "dog", "fox"],
   imageSize: 32,
   resize: "bicubic",
-  backbone: { name: "tiny", sha256: "", licence: "not stated", source: "not stated" },
+  backbone: { name: "tiny", sha256: "", licence: "not stated", source: "not stated", precision: "float32" },
   recipe: "default",
   seed: 0,
   metrics: {},
