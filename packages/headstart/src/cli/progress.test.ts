@@ -43,16 +43,22 @@ test("lines: beginning and end of each phase, and at most one in five seconds be
   expect(streams.out()).toBe("");
 });
 
-test("downloads are counted in bytes, each file for itself; one of unknown size is not counted", async () => {
+test("downloads are counted in bytes, each file for itself; one of unknown size as far as it has come", async () => {
   const { show, streams } = await display();
   show(0, "downloading", 0, 90e6, "resnet50.h5");
   show(6, "downloading", 60e6, 90e6, "resnet50.h5");
   show(9, "downloading", 90e6, 90e6, "resnet50.h5");
   show(10, "downloading", 5e6, 0, "net.onnx");
+  show(20, "downloading", 45e6, 0, "net.onnx");
+  show(21, "measuring", 0, 1);
   expect(streams.err().split("\n").slice(0, -1)).toEqual([
     "downloading, resnet50.h5: 90.0 MB",
     "downloading, resnet50.h5: 60.0 MB of 90.0 MB, 10.0 MB/s, 3.0 s left",
     "downloading, resnet50.h5: 90.0 MB done in 9.0 s, 10.0 MB/s",
+    "downloading, net.onnx",
+    "downloading, net.onnx: 45.0 MB, 4.0 MB/s",
+    "downloading, net.onnx: 45.0 MB done in 11 s, 3.6 MB/s",
+    "measuring",
   ]);
 });
 

@@ -97,19 +97,20 @@ export class ProgressDisplay {
 
   /** Shows how a phase stands. */
   show({ phase, done, total, detail }: PhaseProgress): void {
-    if (this.#style === "silent" || total === 0) return;
+    // A download of unknown size has no total.
+    if (this.#style === "silent" || (total === 0 && (phase !== IN_BYTES || done === 0))) return;
     const now = this.#now();
     let current = this.#current;
     if (current?.phase !== phase || current.detail !== detail) {
       this.#end(now);
       current = { phase, detail, start: now, first: done, done, total, lastLine: now };
       this.#current = current;
-      if (done < total) this.#begin(current);
+      if (done < total || total === 0) this.#begin(current);
     }
     current.done = done;
     current.total = total;
-    if (done >= total) this.#end(now);
-    else if (this.#style === "bar") {
+    if (done >= total && total > 0) this.#end(now);
+    else if (this.#style === "bar" && total > 0) {
       if (total > 1) this.#draw(current, now);
     } else if (now - current.lastLine >= LINE_EVERY) {
       current.lastLine = now;
@@ -139,7 +140,8 @@ export class ProgressDisplay {
     const { total, phase } = current;
     // What is not counted has a single step, of which a bar has nothing to show.
     if ((this.#style === "bar" && total > 1) || WITHOUT_BEGINNING.has(phase)) return;
-    this.#terminal.say(total === 1 ? label(current) : `${label(current)}: ${amount(total, phase)}`);
+    const isCounted = total > 1;
+    this.#terminal.say(isCounted ? `${label(current)}: ${amount(total, phase)}` : label(current));
   }
 
   #end(now: number): void {
@@ -175,7 +177,8 @@ function label({ phase, detail }: Current): string {
 }
 
 function countOf({ done, total, phase }: Current): string {
-  return phase === IN_BYTES ? `${bytes(done)} of ${bytes(total)}` : `${whole(done)} of ${whole(total)}`;
+  if (phase !== IN_BYTES) return `${whole(done)} of ${whole(total)}`;
+  return total === 0 ? bytes(done) : `${bytes(done)} of ${bytes(total)}`;
 }
 
 function amount(count: number, phase: string): string {
@@ -190,7 +193,9 @@ function speedOf(current: Current, now: number): string {
   const seconds = (now - start) / 1000;
   if (done <= first || seconds < 0.2) return "";
   const rate = (done - first) / seconds;
-  return `${rateOf(current, now)}, ${duration((total - done) / rate)} left`;
+  return total === 0
+    ? rateOf(current, now)
+    : `${rateOf(current, now)}, ${duration((total - done) / rate)} left`;
 }
 
 function rateOf({ phase, done, first, start }: Current, now: number): string {

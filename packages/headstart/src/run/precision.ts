@@ -141,32 +141,52 @@ function mainSize({ stages }: Recipe): number {
   return stages.reduce((most, stage) => (stage.epochs > most.epochs ? stage : most)).imageSize;
 }
 
-/** The photos at the sizes of the recipe's stages, in turn: batches of pixels as the front takes them. */
-async function* calibrationBatches(
-  { choices, report, runtime, signal }: RunContext,
-  photos: readonly Photo[],
-): AsyncGenerator<Tensor> {
+/**
+ * The photos at the sizes of the recipe's stages: batches of pixels. The first batch is for the trial. Those that calibrate are small,
+ * since what lies between all layers is in memory at once then.
+ */
+async function* calibrationBatches(context: RunContext, photos: readonly Photo[]): AsyncGenerator<Tensor> {
+  const { choices, report } = context;
   const sizes = [...new Set(choices.recipe.stages.map(({ imageSize }) => imageSize))];
-  let done = 0;
-  for (const [turn, size] of sizes.entries()) {
-    const own = photos.filter((_, i) => i % sizes.length === turn);
-    const loader = await PhotoLoader.create(runtime, size, choices.recipe.resize);
-    const batches = decodeBatches(own, {
-      batchSize: 16,
+  const trial = Math.min(32, Math.ceil(photos.length / 8));
+  const parts = [
+    { size: mainSize(choices.recipe), batchSize: trial, photos: photos.slice(0, trial) },
+    ...sizes.map((size, turn) => ({
       size,
-      decode: ({ path }, into) => loader.load(path, into),
-      allocate: (bytes) => new Uint8Array(bytes),
-    });
-    try {
-      for await (const { pixels, indices, failed } of batches) {
-        if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "Calibrating was interrupted.");
-        done += indices.length + failed.length;
-        report({ kind: "progress", phase: "calibrating int8", done, total: photos.length, detail: "" });
-        if (indices.length > 0) yield uint8([indices.length, size, size, 3], pixels);
-      }
-    } finally {
-      await loader.close();
+      batchSize: 8,
+      photos: photos.slice(trial).filter((_, i) => i % sizes.length === turn),
+    })),
+  ];
+  let done = 0;
+  for (const part of parts)
+    for await (const { image, count } of pixelsOf(context, part)) {
+      done += count;
+      report({ kind: "progress", phase: "calibrating int8", done, total: photos.length, detail: "" });
+      if (image !== undefined) yield image;
     }
+}
+
+/** Photos at one size, batch by batch, and how many they are; those that cannot be decoded are left out. */
+async function* pixelsOf(
+  { choices, runtime, signal }: RunContext,
+  part: { readonly size: number; readonly batchSize: number; readonly photos: readonly Photo[] },
+): AsyncGenerator<{ readonly image: Tensor | undefined; readonly count: number }> {
+  const { size, batchSize, photos } = part;
+  const loader = await PhotoLoader.create(runtime, size, choices.recipe.resize);
+  const batches = decodeBatches(photos, {
+    batchSize,
+    size,
+    decode: ({ path }, into) => loader.load(path, into),
+    allocate: (bytes) => new Uint8Array(bytes),
+  });
+  try {
+    for await (const { pixels, indices, failed } of batches) {
+      if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "Calibrating was interrupted.");
+      const image = indices.length > 0 ? uint8([indices.length, size, size, 3], pixels) : undefined;
+      yield { image, count: indices.length + failed.length };
+    }
+  } finally {
+    await loader.close();
   }
 }
 
