@@ -50,6 +50,20 @@ export async function readIfThere(path: string): Promise<Buffer<ArrayBuffer> | u
   });
 }
 
+/**
+ * What a task of the file system gives, for a file or folder that may go at any moment because another process may remove it.
+ *
+ * @returns undefined where it is not there
+ */
+export async function ifThere<T>(task: Promise<T>): Promise<T | undefined> {
+  try {
+    return await task;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
 /** Opens a file, hands it to `use`, and closes it whatever happens. */
 export async function withHandle<T>(
   path: string,

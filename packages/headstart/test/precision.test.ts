@@ -14,7 +14,7 @@ const quick = {
   out,
   threads: 2,
   recipe: { ...RECIPES.default, name: "quick", optimiser: { kind: "lbfgs", l2: 0.01 } },
-  stages: "5@64",
+  stages: "100@64",
 } as const;
 const classic = {
   out,

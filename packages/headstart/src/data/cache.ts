@@ -1,7 +1,7 @@
 import type { Dirent } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { errorCode, storageError, TEMPORARY_SUFFIX } from "../files.js";
+import { ifThere, storageError, TEMPORARY_SUFFIX } from "../files.js";
 import { mapBounded } from "./concurrent.js";
 import { readSegment } from "./segment.js";
 
@@ -30,23 +30,13 @@ interface CacheFile {
   readonly used: number;
 }
 
-/** A file or folder of the cache that may go at any moment: another process may clear it. */
-async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
-    throw error;
-  }
-}
-
 async function listFiles(kind: CacheKind, folder: string, list: CacheFile[]): Promise<void> {
-  const entries: Dirent[] = (await orUndefined(readdir(folder, { withFileTypes: true }))) ?? [];
+  const entries: Dirent[] = (await ifThere(readdir(folder, { withFileTypes: true }))) ?? [];
   await mapBounded(entries, 16, async (entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return listFiles(kind, path, list);
     if (!entry.isFile()) return;
-    const info = await orUndefined(stat(path));
+    const info = await ifThere(stat(path));
     if (info) list.push({ kind, path, bytes: info.size, used: info.mtimeMs });
   });
 }

@@ -171,7 +171,7 @@ describe("FeatureStore", () => {
     await store.flush();
     await holds(store, 0, 20);
     await store.close();
-    expect((await cacheContents(folder)).map(({ bytes }) => bytes)).toEqual([0, 0]);
+    expect((await cacheContents(folder)).map(({ bytes }) => bytes)).toEqual([0, 0, 0]);
   });
 
   test("where nothing can be written, features stay in memory and one sentence says so", async () => {
@@ -201,6 +201,7 @@ describe("cacheContents and clearCache", () => {
     expect(await cacheContents(join(folder, "none"))).toEqual([
       { kind: "features", files: 0, photos: 0, bytes: 0 },
       { kind: "decoded", files: 0, photos: 0, bytes: 0 },
+      { kind: "int8", files: 0, photos: 0, bytes: 0 },
     ]);
     const store = await open({ flushPhotos: 4 });
     await add(store, 0, 6);

@@ -1,6 +1,6 @@
 import { constantIntegers, constantTensors, constantValues } from "./constant-values.js";
 import { type Graph, intAttribute, type Node } from "./graph.js";
-import { isNamedScores } from "./score-outputs.js";
+import { isNamedScores, KEEPS_SCORES } from "./score-outputs.js";
 
 /** The last fully connected layer of a classifier. */
 export interface LastLayer {
@@ -17,23 +17,11 @@ export interface LastLayer {
 
 /** Operators behind the last layer that keep or merely rescale its scores: the walk from the output goes through their first input. */
 const BEHIND = new Set([
-  "ArgMax",
-  "Cast",
-  "DequantizeLinear",
-  "Dropout",
-  "Exp",
-  "Flatten",
-  "Hardmax",
-  "Identity",
-  "Log",
+  ...KEEPS_SCORES,
   "LogSoftmax",
-  "QuantizeLinear",
   "Relu",
-  "Reshape",
   "Sigmoid",
   "Softmax",
-  "Squeeze",
-  "TopK",
   "Transpose",
   "Unsqueeze",
 ]);

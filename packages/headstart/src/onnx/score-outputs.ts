@@ -3,6 +3,23 @@ import type { ValueInfo } from "./graph.js";
 /** Outputs that are looked at. */
 const MOST_OUTPUTS = 16;
 
+/** Operators that choose among scores, or keep their order: a walk from an output towards the scores goes through their first input. */
+export const KEEPS_SCORES: ReadonlySet<string> = new Set([
+  "ArgMax",
+  "Cast",
+  "DequantizeLinear",
+  "Dropout",
+  "Exp",
+  "Flatten",
+  "Hardmax",
+  "Identity",
+  "Log",
+  "QuantizeLinear",
+  "Reshape",
+  "Squeeze",
+  "TopK",
+]);
+
 /** Words in the name of an output that holds a score for each class. */
 const SCORES = /logit|prob|score|softmax|classif|predict|\bclass/i;
 

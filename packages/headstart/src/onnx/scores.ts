@@ -1,7 +1,7 @@
 import { HeadstartError } from "../errors.js";
 import type { Graph, Node } from "./graph.js";
 import { LastLayers } from "./last-layer.js";
-import { scoreOutputs } from "./score-outputs.js";
+import { KEEPS_SCORES, scoreOutputs } from "./score-outputs.js";
 import { inferShapes } from "./shapes/infer.js";
 
 /** Where a classifier's scores are. */
@@ -11,23 +11,6 @@ export interface Scores {
   /** What the network itself turns them into probabilities by, if it does. */
   readonly activation: "softmax" | "sigmoid" | "none";
 }
-
-/** Operators that make a choice of scores, or keep them as they are. */
-const BEHIND = new Set([
-  "ArgMax",
-  "Cast",
-  "DequantizeLinear",
-  "Dropout",
-  "Exp",
-  "Flatten",
-  "Hardmax",
-  "Identity",
-  "Log",
-  "QuantizeLinear",
-  "Reshape",
-  "Squeeze",
-  "TopK",
-]);
 
 const ACTIVATIONS: Readonly<Record<string, Scores["activation"]>> = {
   LogSoftmax: "softmax",
@@ -56,7 +39,8 @@ export function findScores(graph: Graph): Scores {
       if (node !== undefined && activation !== undefined) return { scores: node.inputs[0] ?? "", activation };
       const exponent = softmaxInParts(node, makers);
       if (exponent !== undefined) return { scores: exponent, activation: "softmax" };
-      if (node === undefined || !BEHIND.has(node.op)) return { scores: plain ?? value, activation: "none" };
+      if (node === undefined || !KEEPS_SCORES.has(node.op))
+        return { scores: plain ?? value, activation: "none" };
       if (CHOOSES.has(node.op)) plain = undefined;
       else plain ??= value;
       value = node.inputs[0] ?? "";

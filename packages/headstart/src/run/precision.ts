@@ -148,7 +148,7 @@ function mainSize({ stages }: Recipe): number {
 async function* calibrationBatches(context: RunContext, photos: readonly Photo[]): AsyncGenerator<Tensor> {
   const { choices, report } = context;
   const sizes = [...new Set(choices.recipe.stages.map(({ imageSize }) => imageSize))];
-  const trial = Math.min(32, Math.ceil(photos.length / 8));
+  const trial = Math.min(16, Math.ceil(photos.length / 8));
   const parts = [
     { size: mainSize(choices.recipe), batchSize: trial, photos: photos.slice(0, trial) },
     ...sizes.map((size, turn) => ({

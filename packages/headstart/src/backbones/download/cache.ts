@@ -2,7 +2,7 @@ import type { Dirent } from "node:fs";
 import { readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HeadstartError } from "../../errors.js";
-import { errorCode, storageError } from "../../files.js";
+import { ifThere, storageError } from "../../files.js";
 import { Digest } from "./digest.js";
 import { checkSignal } from "./interrupted.js";
 import { withLock } from "./lock.js";
@@ -66,7 +66,7 @@ async function describe(folder: string, note: string): Promise<Downloaded | unde
   if (note.endsWith(SUFFIXES.record)) {
     const path = note.slice(0, -SUFFIXES.record.length);
     const file = join(folder, path);
-    const [record, info] = await Promise.all([readRecord(file), orUndefined(stat(file))]);
+    const [record, info] = await Promise.all([readRecord(file), ifThere(stat(file))]);
     if (!record || !info) return undefined;
     const { url, sha256 } = record;
     return { path, file, size: info.size, url, date: new Date(record.date), sha256 };
@@ -74,7 +74,7 @@ async function describe(folder: string, note: string): Promise<Downloaded | unde
   if (!note.endsWith(SUFFIXES.partRecord)) return undefined;
   const path = note.slice(0, -SUFFIXES.partRecord.length);
   const file = join(folder, path);
-  const [record, info] = await Promise.all([readPartRecord(file), orUndefined(stat(file + SUFFIXES.part))]);
+  const [record, info] = await Promise.all([readPartRecord(file), ifThere(stat(file + SUFFIXES.part))]);
   if (!record || !info) return undefined;
   return { path, file, size: info.size, url: record.url, date: info.mtime, sha256: undefined };
 }
@@ -139,13 +139,13 @@ export async function removeWith(
   const { folder } = settled(options);
   const place = locate(folder, path);
   try {
-    const info = await orUndefined(stat(place));
+    const info = await ifThere(stat(place));
     const inside = info?.isDirectory() ? await filesBelow(folder, path) : [];
     const files = [...new Set([path, ...inside].map(withoutSuffix))];
     let removed: Removed = { files: 0, bytes: 0 };
     for (const one of files) {
       const file = join(folder, ...one.split("/"));
-      if (!(await orUndefined(stat(dirname(file))))) continue;
+      if (!(await ifThere(stat(dirname(file))))) continue;
       const { files, bytes } = await withLock(file, timing, options, () => removeAll(file));
       removed = { files: removed.files + files, bytes: removed.bytes + bytes };
     }
@@ -162,7 +162,7 @@ export async function removeWith(
 async function removeAll(file: string): Promise<Removed> {
   let removed: Removed = { files: 0, bytes: 0 };
   for (const suffix of ["", SUFFIXES.record, SUFFIXES.part, SUFFIXES.partRecord, SUFFIXES.wrong]) {
-    const info = await orUndefined(stat(file + suffix));
+    const info = await ifThere(stat(file + suffix));
     if (!info?.isFile()) continue;
     await rm(file + suffix);
     const counts = suffix === "" || suffix === SUFFIXES.part || suffix === SUFFIXES.wrong;
@@ -184,7 +184,7 @@ function withoutSuffix(path: string): string {
 
 /** All files in a folder and below, as paths with `/` from `folder` on, sorted. A folder that is missing has none. */
 async function filesBelow(folder: string, path: string): Promise<string[]> {
-  const entries: Dirent[] = (await orUndefined(readdir(join(folder, path), { withFileTypes: true }))) ?? [];
+  const entries: Dirent[] = (await ifThere(readdir(join(folder, path), { withFileTypes: true }))) ?? [];
   const lists = await Promise.all(
     entries.map(async (entry) => {
       const inner = path === "" ? entry.name : `${path}/${entry.name}`;
@@ -193,13 +193,4 @@ async function filesBelow(folder: string, path: string): Promise<string[]> {
     }),
   );
   return lists.flat().sort();
-}
-
-async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
-    throw error;
-  }
 }

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import type { Tensor } from "../../../../onnx/index.js";
 import type { WantedWeight } from "../../weights.js";
 import { activate, readActivation } from "../activations.js";
 import type { Emitter, LayerCall } from "../context.js";
 import { slide } from "../padding.js";
-import { pictureOf, pictureValue } from "../picture.js";
+import { type Picture, pictureOf, pictureValue } from "../picture.js";
 import { Border, Count, DataFormat, Pair } from "../schemas.js";
 import { reshaped, transposed } from "../transposed.js";
 import { mapDim } from "../value.js";
@@ -25,6 +26,39 @@ const Transposing = z.object({ ...Common, filters: Count, output_padding: z.unkn
 
 const bias = (use: boolean, size: number): WantedWeight[] => (use ? [{ name: "bias", shape: [size] }] : []);
 
+/** A layer of one convolution: its kernel as Keras has it and as ONNX wants it, its groups, and how many channels it makes. */
+interface OneConvolution {
+  readonly kernel: WantedWeight;
+  readonly arrange: (kernel: Tensor) => string;
+  readonly groups: number;
+  readonly filters: number;
+}
+
+function convolve(
+  call: LayerCall,
+  config: z.infer<typeof Convolution> | z.infer<typeof Depthwise>,
+  picture: Picture,
+  { kernel: wanted, arrange, groups, filters }: OneConvolution,
+): ReturnType<Emitter> {
+  const [kernel, ...rest] = call.weights([wanted, ...bias(config.use_bias, filters)]);
+  if (kernel === undefined) throw call.invalid("it has no kernel");
+  const { attributes, size } = slide(call, picture.size, {
+    border: config.padding,
+    kernel: config.kernel_size,
+    strides: config.strides,
+    dilations: config.dilation_rate,
+  });
+  const activation = readActivation(call, config.activation);
+  const name = call.node(
+    "Conv",
+    [picture.name, arrange(kernel), ...rest.map((tensor) => call.constant("bias", tensor))],
+    groups === 1 ? attributes : { ...attributes, group: groups },
+    activation && "conv",
+  );
+  const made = pictureValue({ ...picture, name, channels: filters, size }, config.data_format);
+  return activate(call, activation, made);
+}
+
 const conv2d: Emitter = (call) => {
   const config = call.config(Convolution);
   const picture = pictureOf(call, config.data_format);
@@ -32,33 +66,12 @@ const conv2d: Emitter = (call) => {
   const { filters, groups, kernel_size } = config;
   if (channels % groups !== 0 || filters % groups !== 0)
     throw call.invalid(`${channels} channels and ${filters} filters do not make ${groups} groups`);
-  const [kernel, ...rest] = call.weights([
-    { name: "kernel", shape: [...kernel_size, channels / groups, filters] },
-    ...bias(config.use_bias, filters),
-  ]);
-  if (kernel === undefined) throw call.invalid("it has no kernel");
-  const { attributes, size } = slide(call, picture.size, {
-    border: config.padding,
-    kernel: kernel_size,
-    strides: config.strides,
-    dilations: config.dilation_rate,
+  return convolve(call, config, picture, {
+    kernel: { name: "kernel", shape: [...kernel_size, channels / groups, filters] },
+    arrange: (kernel) => call.constant("kernel", transposed(kernel, [3, 2, 0, 1])),
+    groups,
+    filters,
   });
-  const activation = readActivation(call, config.activation);
-  const name = call.node(
-    "Conv",
-    [
-      picture.name,
-      call.constant("kernel", transposed(kernel, [3, 2, 0, 1])),
-      ...rest.map((tensor) => call.constant("bias", tensor)),
-    ],
-    groups === 1 ? attributes : { ...attributes, group: groups },
-    activation && "conv",
-  );
-  return activate(
-    call,
-    activation,
-    pictureValue({ ...picture, name, channels: filters, size }, config.data_format),
-  );
 };
 
 /** Kernels `[H, W, C, M]` to `[C M, 1, H, W]`: every channel has `M` filters of its own. */
@@ -77,34 +90,12 @@ const depthwiseConv2d: Emitter = (call) => {
   const picture = pictureOf(call, config.data_format);
   const channels = call.size(picture.channels, "its number of input channels");
   const { depth_multiplier, kernel_size } = config;
-  const made = channels * depth_multiplier;
-  const [kernel, ...rest] = call.weights([
-    { name: "depthwise_kernel", shape: [...kernel_size, channels, depth_multiplier] },
-    ...bias(config.use_bias, made),
-  ]);
-  if (kernel === undefined) throw call.invalid("it has no kernel");
-  const { attributes, size } = slide(call, picture.size, {
-    border: config.padding,
-    kernel: kernel_size,
-    strides: config.strides,
-    dilations: config.dilation_rate,
+  return convolve(call, config, picture, {
+    kernel: { name: "depthwise_kernel", shape: [...kernel_size, channels, depth_multiplier] },
+    arrange: (kernel) => depthwiseKernel(call, kernel, "depthwise_kernel"),
+    groups: channels,
+    filters: channels * depth_multiplier,
   });
-  const activation = readActivation(call, config.activation);
-  const name = call.node(
-    "Conv",
-    [
-      picture.name,
-      depthwiseKernel(call, kernel, "depthwise_kernel"),
-      ...rest.map((tensor) => call.constant("bias", tensor)),
-    ],
-    { ...attributes, group: channels },
-    activation && "conv",
-  );
-  return activate(
-    call,
-    activation,
-    pictureValue({ ...picture, name, channels: made, size }, config.data_format),
-  );
 };
 
 /** A depthwise convolution, then one of 1 x 1 over the channels. */
