@@ -1,5 +1,6 @@
 import { HeadstartError } from "../errors.js";
-import { type DataType, type Dim, type Graph, inferShapes } from "../onnx/index.js";
+import type { DataType, Dim, Graph } from "../onnx/index.js";
+import { Inference } from "../onnx/shapes/infer.js";
 
 /** The element types that gradients exist for. */
 const FLOATS: ReadonlySet<DataType> = new Set<DataType>(["float16", "bfloat16", "float32", "float64"]);
@@ -16,19 +17,27 @@ export interface KnownValues {
   rank(value: string): number;
   /** Its element type. Throws `UNSUPPORTED` where it is not known. */
   type(value: string): DataType;
+  /** Its elements, if it is a scalar or a short list of numbers that are known before the graph runs. */
+  elements(value: string): readonly number[] | undefined;
 }
 
 /** Infers what is known of all values of a graph: its inputs, its constants and what its nodes make. */
 export function knownValues(graph: Graph): KnownValues {
-  const { values } = inferShapes(graph);
-  const type = (value: string) => values.get(value)?.type;
-  const shape = (value: string) => values.get(value)?.shape;
+  const inference = new Inference(graph);
+  for (const node of graph.nodes) inference.add(node);
+  const names = new Set(inference.names);
+  const type = (value: string) => inference.of(value).type;
+  const shape = (value: string) => inference.of(value).shape;
   return {
-    has: (value) => values.has(value),
+    has: (value) => names.has(value),
     isFloat: (value) => FLOATS.has(type(value) ?? "float32"),
     shape,
     rank: (value) => certain(shape(value), value, "number of dimensions").length,
     type: (value) => certain(type(value), value, "element type"),
+    elements: (value) => {
+      const { elements } = inference.of(value);
+      return elements?.every((element) => typeof element === "number") ? elements : undefined;
+    },
   };
 }
 

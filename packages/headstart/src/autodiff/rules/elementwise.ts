@@ -1,12 +1,25 @@
 import { elementTypeCode } from "../../onnx/index.js";
-import type { GradientContext, GradientRules } from "../rule.js";
+import type { GradientRule, GradientRules } from "../rule.js";
+
+/** From one floating-point type to another and back. */
+const cast: GradientRule = ({ b, dY, type }, x) => [
+  () => b.node("Cast", [dY], { to: elementTypeCode(type(x)) }),
+];
 
 /**
- * Functions of one element: the chain rule dx = f'(x) dy. Derivatives are those of NIST's Digital Library of Mathematical Functions (4.7
- * for exp, log and powers, 4.34 for tanh), written with y = f(x) where that saves work. Where f has a corner, they are what PyTorch defines.
+ * Functions of one element that are no activations: the chain rule dx = f'(x) dy. Derivatives are those of NIST's Digital Library of Mathematical
+ * Functions (4.7 for exp, log and powers, 4.20 for sine and cosine, 7.2 for erf), written with y = f(x) where that saves work.
  */
 export const elementwise: GradientRules = {
+  Identity: ({ dY }) => [() => dY],
+
+  Cast: cast,
+  CastLike: cast,
+
   Neg: ({ b, dY }) => [() => b.node("Neg", [dY])],
+
+  /** The sign of x, 0 at 0 as in PyTorch. */
+  Abs: ({ b, dY }, x) => [() => b.node("Mul", [dY, b.node("Sign", [x])])],
 
   Exp: ({ b, dY, y }) => [() => b.node("Mul", [dY, y])],
 
@@ -15,29 +28,18 @@ export const elementwise: GradientRules = {
   /** 1 / (2 y). */
   Sqrt: ({ b, dY, y }) => [() => b.node("Div", [dY, b.node("Add", [y, y])])],
 
-  /** y (1 - y). */
-  Sigmoid: ({ b, dY, y, scalar }) => [
-    () => b.node("Mul", [dY, b.node("Mul", [y, b.node("Sub", [scalar(1), y])])]),
+  /** -y^2. */
+  Reciprocal: ({ b, dY, y }) => [() => b.node("Neg", [b.node("Mul", [dY, b.node("Mul", [y, y])])])],
+
+  Sin: ({ b, dY }, x) => [() => b.node("Mul", [dY, b.node("Cos", [x])])],
+
+  Cos: ({ b, dY }, x) => [() => b.node("Neg", [b.node("Mul", [dY, b.node("Sin", [x])])])],
+
+  /** 2 / sqrt(pi) e^(-x^2). */
+  Erf: ({ b, dY, scalar }, x) => [
+    () => {
+      const bell = b.node("Exp", [b.node("Neg", [b.node("Mul", [x, x])])]);
+      return b.node("Mul", [dY, b.node("Mul", [bell, scalar(2 / Math.sqrt(Math.PI))])]);
+    },
   ],
-
-  /** 1 - y^2. */
-  Tanh: ({ b, dY, y, scalar }) => [
-    () => b.node("Mul", [dY, b.node("Sub", [scalar(1), b.node("Mul", [y, y])])]),
-  ],
-
-  /** 1 where x > 0, and 0 at 0. It reads y and not x, so that ONNX Runtime may fuse Relu into what makes x. */
-  Relu: (g) => [() => masked(g, g.b.node("Greater", [g.y, g.scalar(0)]))],
-
-  /** 1 where min <= x <= max, bounds included; that is where Clip left x as it was. */
-  Clip: (g, x) => [() => masked(g, g.b.node("Equal", [x, g.y]))],
-
-  Identity: ({ dY }) => [() => dY],
-
-  /** From one floating-point type to another and back. */
-  Cast: ({ b, dY, type }, x) => [() => b.node("Cast", [dY], { to: elementTypeCode(type(x)) })],
 };
-
-/** dY where a condition holds and 0 elsewhere: even where dY is infinite, which a product with the condition would turn into NaN. */
-function masked({ b, dY, scalar }: GradientContext, condition: string): string {
-  return b.node("Where", [condition, dY, scalar(0)]);
-}

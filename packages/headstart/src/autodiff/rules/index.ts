@@ -1,12 +1,35 @@
 import type { GradientRule } from "../rule.js";
+import { activation } from "./activation.js";
 import { arithmetic } from "./arithmetic.js";
+import { convolution } from "./convolution.js";
+import { dropout } from "./dropout.js";
+import { einsum } from "./einsum.js";
 import { elementwise } from "./elementwise.js";
 import { matrix } from "./matrix.js";
+import { normalization } from "./normalization.js";
+import { pooling } from "./pooling.js";
 import { reduction } from "./reduction.js";
+import { resize } from "./resize.js";
+import { selection } from "./selection.js";
 import { shape } from "./shape.js";
 import { softmax } from "./softmax.js";
 
-const FAMILIES = [arithmetic, elementwise, matrix, reduction, shape, softmax];
+const FAMILIES = [
+  activation,
+  arithmetic,
+  convolution,
+  dropout,
+  einsum,
+  elementwise,
+  matrix,
+  normalization,
+  pooling,
+  reduction,
+  resize,
+  selection,
+  shape,
+  softmax,
+];
 
 /** The rule of every operator that can be differentiated, by the operator's name in ONNX's own set. */
 export const RULES: ReadonlyMap<string, GradientRule> = new Map(

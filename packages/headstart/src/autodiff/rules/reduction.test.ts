@@ -1,6 +1,8 @@
 import fc from "fast-check";
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkGradients, declared, property, shapes } from "../../../test/support/check-gradients.js";
+import { gradientsOf } from "../../../test/support/gradients-of.js";
+import { float32 } from "../../onnx/index.js";
 
 /** Shapes with axes to reduce, from either end; undefined for axes that are not given. */
 const drawn = shapes(0, 4).chain((dims) => {
@@ -16,36 +18,100 @@ const drawn = shapes(0, 4).chain((dims) => {
   });
 });
 
-describe("sums and means", () => {
-  test.each(["ReduceSum", "ReduceMean"])("%s over any axes", async (op) => {
+/** Reductions, and what they are drawn from; extremes have no slope where elements are equal, which draws never are. */
+const REDUCTIONS: Readonly<Record<string, { low?: number; high?: number; type?: "float32"; runs?: number }>> =
+  {
+    ReduceSum: { runs: 60 },
+    ReduceMean: { runs: 60 },
+    ReduceMax: {},
+    ReduceMin: {},
+    ReduceL1: { type: "float32", low: 0.2 },
+    ReduceL2: { type: "float32", low: 0.2 },
+    ReduceSumSquare: {},
+    ReduceLogSum: { type: "float32", low: 0.3, high: 2 },
+    ReduceLogSumExp: {},
+  };
+
+describe("reductions", () => {
+  test.each(Object.entries(REDUCTIONS))("%s over any axes", async (op, { type, runs = 20, ...range }) => {
     await property(
-      drawn,
+      fc.noBias(drawn),
       ({ axes, keepdims, noop, ...input }, seed) =>
         checkGradients(
-          [input],
-          (b, x) =>
-            b.node(op, axes ? [x, b.integers(axes)] : [x], {
+          [{ ...input, ...range }],
+          (b, x) => {
+            const y = b.node(op, axes ? [x, b.integers(axes)] : [x], {
               ...(keepdims === undefined ? {} : { keepdims }),
               noop_with_empty_axes: noop,
-            }),
-          { seed },
+            });
+            // The check weighs a single number with 0.
+            return b.node("Expand", [y, b.integers([3, 1, 1, 1, 1])]);
+          },
+          { seed, type: type ?? "float64" },
         ),
-      100,
+      runs,
     );
   });
 
-  test("ReduceMean over axes that are an attribute, as before opset 18", async () => {
-    const x = { dims: [2, 3, 4], declared: ["N", 3, "?"] };
-    const drawn = fc.record({ keepdims: fc.nat(1), axes: fc.subarray([0, -2, 2], { minLength: 1 }) });
-    await property(drawn, (attributes, seed) =>
-      checkGradients([x], (b, value) => b.node("ReduceMean", [value], attributes), { seed, opset: 13 }),
+  test.each(Object.entries(REDUCTIONS))("%s over axes that are dropped", async (op, { type, low, high }) => {
+    const x = { dims: [2, 3, 4], declared: ["N", 3, "?"], ...(low && { low }), ...(high && { high }) };
+    const axes = fc.subarray([0, 1, 2], { minLength: 1, maxLength: 2 });
+    await property(
+      axes,
+      (chosen, seed) =>
+        checkGradients([x], (b, value) => b.node(op, [value, b.integers(chosen)], { keepdims: 0 }), {
+          seed,
+          type: type ?? "float64",
+        }),
+      8,
     );
   });
+
+  test.each(["ReduceMean", "ReduceMax"])(
+    "%s over axes that are an attribute, as before opset 18",
+    async (op) => {
+      const x = { dims: [2, 3, 4], declared: ["N", 3, "?"] };
+      const drawn = fc.record({ keepdims: fc.nat(1), axes: fc.subarray([0, -2, 2], { minLength: 1 }) });
+      await property(drawn, (attributes, seed) =>
+        checkGradients([x], (b, value) => b.node(op, [value], attributes), { seed, opset: 16 }),
+      );
+    },
+  );
 
   test("GlobalAveragePool over one, two and three axes", async () => {
     const images = shapes(3, 5).chain((dims) => declared(dims).map((names) => ({ dims, declared: names })));
     await property(images, (x, seed) =>
       checkGradients([x], (b, image) => b.node("GlobalAveragePool", [image]), { seed, type: "float32" }),
     );
+  });
+
+  test("equal elements share the gradient of an extreme, as in PyTorch's amax", async () => {
+    const x = float32([2, 3], [1, 5, 5, 2, 2, 2]);
+    const of = async (op: string) =>
+      (await gradientsOf((b) => b.node(op, ["x", b.integers([1])], { keepdims: 0 }), { x })).x;
+    expect(await of("ReduceMax")).toEqual([
+      0,
+      0.5,
+      0.5,
+      expect.closeTo(1 / 3),
+      expect.closeTo(1 / 3),
+      expect.closeTo(1 / 3),
+    ]);
+    expect(await of("ReduceMin")).toEqual([
+      1,
+      0,
+      0,
+      expect.closeTo(1 / 3),
+      expect.closeTo(1 / 3),
+      expect.closeTo(1 / 3),
+    ]);
+  });
+
+  test("a norm of 0 has the gradient 0, as in PyTorch", async () => {
+    const x = float32([2, 2], [0, 0, 3, -4]);
+    const norm = (op: string) =>
+      gradientsOf((b) => b.node(op, ["x", b.integers([1])], { keepdims: 0 }), { x });
+    expect((await norm("ReduceL2")).x).toEqual([0, 0, expect.closeTo(0.6), expect.closeTo(-0.8)]);
+    expect((await norm("ReduceL1")).x).toEqual([0, 0, 1, -1]);
   });
 });

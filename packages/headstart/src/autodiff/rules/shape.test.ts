@@ -57,4 +57,145 @@ describe("values in another shape", () => {
       checkGradients([x], (b, value) => b.node("Transpose", [value]), { seed }),
     );
   });
+
+  test("Expand to any shape, known or not", async () => {
+    const drawn = shapes(0, 3).chain((dims) =>
+      fc.record({
+        dims: fc.constant(dims),
+        kept: fc.tuple(...dims.map(() => fc.boolean())),
+        first: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 1 }),
+        known: fc.boolean(),
+      }),
+    );
+    await property(
+      drawn,
+      ({ dims, kept, first, known }, seed) => {
+        const x = dims.map((dim, axis) => (kept[axis] ? dim : 1));
+        return checkGradients(
+          [
+            { dims: x },
+            {
+              dims: [...first, ...dims],
+              declared: known ? [...first, ...dims] : [...first, ...dims].map(() => "?"),
+            },
+          ],
+          (b, value, like) => b.node("Mul", [b.node("Expand", [value, b.node("Shape", [like])]), like]),
+          { seed },
+        );
+      },
+      40,
+    );
+  });
+
+  test("Tile, a known number of times or not", async () => {
+    const drawn = inputs(0, 3).chain((x) =>
+      fc.record({
+        x: fc.constant(x),
+        repeats: fc.tuple(...x.dims.map(() => fc.integer({ min: 1, max: 3 }))),
+        known: fc.boolean(),
+      }),
+    );
+    await property(
+      drawn,
+      ({ x, repeats, known }, seed) =>
+        checkGradients(
+          [x, { dims: repeats, declared: known ? repeats : repeats.map(() => "?") }],
+          (b, value, sizes) => {
+            const times = known ? b.integers(repeats) : b.node("Shape", [sizes]);
+            const tiled = b.node("Tile", [value, times]);
+            return b.node("Add", [tiled, b.node("ReduceSum", [sizes], { keepdims: 0 })]);
+          },
+          { seed },
+        ),
+      40,
+    );
+  });
+
+  test("Concat along any axis", async () => {
+    const drawn = shapes(1, 3).chain((dims) =>
+      fc.record({
+        dims: fc.constant(dims),
+        axis: fc.integer({ min: -dims.length, max: dims.length - 1 }),
+        sizes: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }),
+        unknown: fc.boolean(),
+      }),
+    );
+    await property(
+      drawn,
+      ({ dims, axis, sizes, unknown }, seed) => {
+        const parts = sizes.map((size) => ({
+          dims: dims.with(axis < 0 ? axis + dims.length : axis, size),
+          ...(unknown ? { declared: dims.map(() => "?") } : {}),
+        }));
+        return checkGradients(parts, (b, ...names) => b.node("Concat", names, { axis }), { seed });
+      },
+      40,
+    );
+  });
+
+  test("Split into parts of any size, of which some may be left", async () => {
+    const drawn = shapes(1, 3).chain((dims) =>
+      fc.record({
+        dims: fc.constant(dims),
+        axis: fc.integer({ min: -dims.length, max: dims.length - 1 }),
+        sizes: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 2, maxLength: 3 }),
+        used: fc.subarray([0, 1], { minLength: 1 }),
+        given: fc.boolean(),
+      }),
+    );
+    await property(
+      drawn,
+      ({ dims, axis, sizes, used, given }, seed) => {
+        const parts = given ? sizes : sizes.map(() => 2);
+        const total = parts.reduce((sum, size) => sum + size);
+        const x = { dims: dims.with(axis < 0 ? axis + dims.length : axis, total) };
+        return checkGradients(
+          [x],
+          (b, value) => {
+            const [list, count] = given
+              ? [[value, b.integers(parts)], {}]
+              : [[value], { num_outputs: parts.length }];
+            const made = b.nodes("Split", list, parts.length, { axis, ...count });
+            const flat = used.map((part) =>
+              b.node("Reshape", [b.node("Exp", [made[part] ?? ""]), b.integers([-1])]),
+            );
+            return b.node("Concat", flat, { axis: 0 });
+          },
+          { seed },
+        );
+      },
+      40,
+    );
+  });
+
+  test("DepthToSpace in both modes, and SpaceToDepth", async () => {
+    const drawn = fc.record({
+      sizes: fc.tuple(...Array.from({ length: 4 }, () => fc.integer({ min: 1, max: 3 }))),
+      blocksize: fc.integer({ min: 1, max: 3 }),
+      mode: fc.constantFrom("DCR", "CRD"),
+      declared: fc.boolean(),
+    });
+    await property(
+      drawn,
+      ({ sizes: [n = 1, c = 1, h = 1, w = 1], blocksize, mode, declared: known }, seed) => {
+        const input = (dims: number[]) => (known ? { dims } : { dims, declared: dims.map(() => "?") });
+        const deep = input([n, c * blocksize ** 2, h, w]);
+        const wide = input([n, c, h * blocksize, w * blocksize]);
+        return checkGradients(
+          [deep, wide],
+          (b, x, other) => {
+            const products = [
+              b.node("Mul", [b.node("DepthToSpace", [x], { blocksize, mode }), other]),
+              b.node("Mul", [b.node("SpaceToDepth", [other], { blocksize }), x]),
+            ];
+            const flat = products.map((product) =>
+              b.node("Reshape", [b.node("Exp", [product]), b.integers([-1])]),
+            );
+            return b.node("Concat", flat, { axis: 0 });
+          },
+          { seed },
+        );
+      },
+    );
+  });
 });
