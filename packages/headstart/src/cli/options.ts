@@ -34,11 +34,6 @@ export function seedOption(what: string): Option {
   return new Option("--seed <n>", what).argParser(wholeNumber(-Number.MAX_SAFE_INTEGER));
 }
 
-/** The runtime's options, without those that were not given. */
-export function runtimeChoices({ threads, device }: RuntimeChoices): RuntimeChoices {
-  return { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) };
-}
-
 /** What networks may be called, for the help of commands that take one. */
 export const NETWORK_HELP = `
 Networks:
