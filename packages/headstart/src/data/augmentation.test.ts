@@ -5,7 +5,15 @@ import { shared } from "../../test/support/shared.js";
 import { readSafetensors } from "../onnx/safetensors.js";
 import { floats } from "../onnx/tensor.js";
 import { createRandom } from "../random.js";
-import { type AffineParameters, type Augmentation, affineMatrix, drawAugmentation } from "./augmentation.js";
+import {
+  type AffineParameters,
+  AUGMENTATIONS,
+  type Augmentation,
+  affineMatrix,
+  augmentationSchema,
+  drawAugmentation,
+  namedAugmentation,
+} from "./augmentation.js";
 
 /** No change at all. */
 const NO_AUGMENTATION: Augmentation = { rotation: 0, shear: 0, zoom: [1, 1], horizontalFlip: false };
@@ -178,5 +186,44 @@ describe("drawAugmentation", () => {
       if (a < 0) mirrored++;
     }
     expect(Math.abs(mirrored - 1000)).toBeLessThan(100);
+  });
+});
+
+describe("AUGMENTATIONS", () => {
+  test("each is what the schema takes, by its name", () => {
+    for (const [name, augmentation] of Object.entries(AUGMENTATIONS)) {
+      expect(namedAugmentation(name)).toBe(augmentation);
+      if (augmentation !== null) expect(augmentationSchema.parse(augmentation)).toEqual(augmentation);
+    }
+  });
+
+  test("another name is refused, and the hint lists those there are", () => {
+    for (const name of ["toString", "heavy"])
+      expect(() => namedAugmentation(name)).toThrowError(
+        expect.objectContaining({
+          code: "INVALID_OPTION",
+          hint: expect.stringContaining("none, light, standard, strong, keras"),
+        }),
+      );
+  });
+});
+
+describe("augmentationSchema", () => {
+  test.each([
+    { rotation: 181 },
+    { zoom: [1.1, 0.9] },
+    { crop: { area: [0.5, 1.1], ratio: [1, 1] } },
+    { crop: { area: [0, 1], ratio: [1, 1] } },
+    { crop: { area: [0.5, 0.4], ratio: [1, 1] } },
+    { crop: { area: [0.5, 1], ratio: [2, 1] } },
+    { crop: { area: [0.5, 1] } },
+    { brightness: -0.1 },
+    { contrast: Number.NaN },
+    { saturation: 11 },
+    { hue: 200 },
+    { gamma: 1 },
+  ])("refuses %o", (wrong) => {
+    expect(augmentationSchema.safeParse({ ...NO_AUGMENTATION, ...wrong }).success).toBe(false);
+    expect(augmentationSchema.safeParse(NO_AUGMENTATION).success).toBe(true);
   });
 });

@@ -68,6 +68,19 @@ describe("FeatureStore", () => {
     expect(store.warning).toBeUndefined();
   });
 
+  test("a few rows of a large segment are read alone, in the order asked for", async () => {
+    const store = await open();
+    await add(store, 0, 40);
+    await store.close();
+    const later = await open();
+    // The first time, the segment is checked whole.
+    expect(await later.missing(digests(0, 40))).toEqual([]);
+    const asked = [31, 5, 17, 5];
+    const block = await later.load(asked.map(digest));
+    expect(block.features).toEqual(Float32Array.from(asked.flatMap((i) => [...features(i)])));
+    expect(block.truncated).toEqual([false, true, false, true]);
+  });
+
   test("spaces are kept apart", async () => {
     const store = await open();
     await add(store, 0, 3);

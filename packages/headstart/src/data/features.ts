@@ -10,6 +10,7 @@ import {
   type FeatureRow,
   readSegment,
   readSegmentFeatures,
+  readSegmentRows,
   SEGMENT_SUFFIX,
   type Segment,
   writeSegment,
@@ -41,7 +42,7 @@ export interface FeatureBlock {
 export interface FeatureStoreOptions {
   /** How many bytes the whole cache folder may hold. */
   readonly limit: number;
-  /** Features are written after this many photos (default 512) ... */
+  /** Features are written after this many photos (default 512, or as many as make up 32 MB) ... */
   readonly flushPhotos?: number;
   /** ... or when so many seconds have passed since the last time (default 5). */
   readonly flushSeconds?: number;
@@ -50,6 +51,8 @@ export interface FeatureStoreOptions {
 const MERGE_FROM = 32;
 const SMALL_PHOTOS = 2048;
 const MERGED_PHOTOS = 16384;
+/** Features of so many bytes are a segment, however few photos they are: what is written or checked at once is in memory. */
+const SEGMENT_BYTES = 32e6;
 
 /**
  * Features of photos on disk, found by the photos' content, so that a backbone sees each photo once.
@@ -159,7 +162,9 @@ export class FeatureStore {
     if (this.#warning !== undefined) return;
     this.#pending.push(row);
     const seconds = (performance.now() - this.#lastFlush) / 1000;
-    if (this.#pending.length < this.#flushPhotos && seconds < this.#flushSeconds) return;
+    const bytes = this.#pending.length * features.byteLength;
+    if (this.#pending.length < this.#flushPhotos && bytes < SEGMENT_BYTES && seconds < this.#flushSeconds)
+      return;
     await this.#writing;
     this.#startWriting();
   }
@@ -217,10 +222,13 @@ export class FeatureStore {
       } else return undefined;
     }
     const whole = await mapBounded([...rows], 2, async ([segment, list]) => {
-      const values = await this.#read(segment);
+      const values = await this.#readRows(
+        segment,
+        list.map(({ row }) => row),
+      );
       if (!values) return false;
-      for (const { at, row } of list) {
-        features.set(values.subarray(row * length, (row + 1) * length), at * length);
+      for (const [i, { at, row }] of list.entries()) {
+        features.set(values.subarray(i * length, (i + 1) * length), at * length);
         truncated[at] = segment.truncated[row] ?? false;
       }
       return true;
@@ -230,11 +238,30 @@ export class FeatureStore {
 
   /** A segment's features; undefined, and the segment forgotten, where it is damaged or gone. */
   async #read(segment: Segment): Promise<Float32Array<ArrayBuffer> | undefined> {
-    try {
+    return await this.#soundly(segment, async () => {
       const features = await readSegmentFeatures(segment);
       if (!this.#verified.has(segment.path)) await touch(segment.path);
       this.#verified.add(segment.path);
       return features;
+    });
+  }
+
+  /** Some rows of a segment, which is checked whole the first time; as {@link #read}. Most of the rows are read with all the others. */
+  async #readRows(segment: Segment, rows: readonly number[]): Promise<Float32Array<ArrayBuffer> | undefined> {
+    if (this.#verified.has(segment.path) && rows.length < segment.digests.length / 2)
+      return await this.#soundly(segment, () => readSegmentRows(segment, rows));
+    const { length } = segment;
+    const all = await this.#read(segment);
+    if (all === undefined) return undefined;
+    const features = new Float32Array(rows.length * length);
+    for (const [at, row] of rows.entries())
+      features.set(all.subarray(row * length, (row + 1) * length), at * length);
+    return features;
+  }
+
+  async #soundly<T>(segment: Segment, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
     } catch (error) {
       this.#forget(segment);
       await removeDamaged(segment.path, error);
@@ -304,12 +331,16 @@ export class FeatureStore {
 
   /** Puts many small segments into one. The small ones go only when the large one is on disk, so nothing is lost on the way. */
   async #merge(): Promise<void> {
-    const small = [...this.#segments.values()].filter(({ digests }) => digests.length < SMALL_PHOTOS);
+    const bytes = (photos: number) => photos * (this.#length ?? 0) * Float32Array.BYTES_PER_ELEMENT;
+    const small = [...this.#segments.values()].filter(
+      ({ digests }) => digests.length < SMALL_PHOTOS && bytes(digests.length) < SEGMENT_BYTES / 2,
+    );
     if (small.length < MERGE_FROM) return;
     const rows = new Map<string, FeatureRow>();
     const merged: Segment[] = [];
     for (const segment of small) {
-      if (rows.size + segment.digests.length > MERGED_PHOTOS) break;
+      const together = rows.size + segment.digests.length;
+      if (together > MERGED_PHOTOS || bytes(together) > 4 * SEGMENT_BYTES) break;
       const features = await this.#read(segment);
       if (!features) continue;
       merged.push(segment);

@@ -1,7 +1,9 @@
 export * from "./augmentation.js";
 export * from "./batches.js";
 export { type CacheContents, type CacheKind, cacheContents, clearCache } from "./cache.js";
+export * from "./colour.js";
 export { mapBounded } from "./concurrent.js";
+export * from "./crop.js";
 export * from "./decode.js";
 export * from "./features.js";
 export type { InspectOptions } from "./inspect.js";
@@ -13,3 +15,4 @@ export * from "./resize.js";
 export * from "./scan.js";
 export type { FeatureRow } from "./segment.js";
 export { DEFAULT_FRACTIONS, type Fractions, splitOf } from "./split.js";
+export * from "./view.js";

@@ -32,6 +32,8 @@ export interface Segment {
   readonly path: string;
   /** Features of one photo. */
   readonly length: number;
+  /** Where the features begin in the file, in bytes. */
+  readonly start: number;
   readonly digests: readonly string[];
   readonly truncated: readonly boolean[];
 }
@@ -69,9 +71,13 @@ export async function writeSegment(
   const file = writeSafetensors(tensors, { format: FORMAT, crc32: String(checksum) });
   const path = join(folder, `${Date.now().toString(36)}-${randomBytes(8).toString("hex")}${SEGMENT_SUFFIX}`);
   await writeAtomically(path, file);
+  const headerBytes = safetensorsHeaderBytes(file.subarray(0, 8), file.byteLength);
   return {
     path,
     length,
+    start:
+      readSafetensorsHeader(file.subarray(0, headerBytes), file.byteLength).tensors.get("features")?.start ??
+      0,
     digests: rows.map(({ digest }) => digest),
     truncated: rows.map(({ truncated }) => truncated),
     bytes: file.byteLength,
@@ -112,6 +118,7 @@ export async function readSegment(path: string): Promise<Segment> {
     return {
       path,
       length,
+      start: features.start,
       digests: Array.from({ length: rows }, (_, i) =>
         hex.slice(i * DIGEST_BYTES * 2, (i + 1) * DIGEST_BYTES * 2),
       ),
@@ -133,6 +140,27 @@ export async function readSegmentFeatures({ path }: Segment): Promise<Float32Arr
   const features = tensors.get("features");
   if (!features || metadata.crc32 !== String(checksum)) throw noSegment(path);
   return floats(features);
+}
+
+/**
+ * Reads the features of some rows of a segment, `[rows, length]`, without checking them.
+ *
+ * @throws HeadstartError `INVALID_RUN` if the file is shorter than it was; the system's error if it cannot be read
+ */
+export async function readSegmentRows(
+  { path, length, start }: Segment,
+  rows: readonly number[],
+): Promise<Float32Array<ArrayBuffer>> {
+  const features = new Float32Array(rows.length * length);
+  const rowBytes = length * Float32Array.BYTES_PER_ELEMENT;
+  await withHandle(path, "r", async (handle) => {
+    for (const [at, row] of rows.entries()) {
+      const into = new Uint8Array(features.buffer, at * rowBytes, rowBytes);
+      const { bytesRead } = await handle.read(into, 0, rowBytes, start + row * rowBytes);
+      if (bytesRead < rowBytes) throw noSegment(path);
+    }
+  });
+  return features;
 }
 
 function noSegment(path: string): HeadstartError {
