@@ -42,7 +42,12 @@ function small(): Graph {
   b.constant("unused", float32([2, 2], [1, 2, 3, 4]));
   const hidden = b.node("Relu", [b.node("MatMul", ["x", w])], {}, { name: "hidden" });
   b.output("loss", "float32", [], b.node("ReduceSum", [b.node("Mul", [hidden, s])], { keepdims: 0 }));
-  b.output("hidden_mean", "float32", [], b.node("ReduceMean", [b.node("Tan", [hidden])], { keepdims: 0 }));
+  b.output(
+    "hidden_mean",
+    "float32",
+    [],
+    b.node("ReduceMean", [b.node("MeanVarianceNormalization", [hidden], { axes: [0] })], { keepdims: 0 }),
+  );
   return b.build();
 }
 
@@ -82,7 +87,7 @@ describe("differentiate", () => {
 
   test("goes only through nodes between what is asked for and the loss", () => {
     const graph = small();
-    // Tan has no rule, but the loss does not depend on it. Neither Relu nor MatMul is on the way from s.
+    // MeanVarianceNormalization has no rule, but the loss does not depend on it. Neither Relu nor MatMul is on the way from s.
     expect(
       added(graph, differentiate(graph, "loss", ["s"]).graph).filter((op) => op === "Cast" || op === "Gemm"),
     ).toEqual([]);
@@ -149,7 +154,7 @@ describe("differentiate", () => {
     const graph = small();
     expect(await code(() => differentiate(graph, "hidden_mean", ["w"]))).toEqual([
       "UNSUPPORTED",
-      "The loss depends on the node Tan (Tan), which has no gradient rule.",
+      "The loss depends on the node MeanVarianceNormalization (MeanVarianceNormalization), which has no gradient rule.",
     ]);
     expect(differentiate(graph, "hidden_mean", ["s"]).gradients.size).toBe(1);
   });
@@ -157,23 +162,31 @@ describe("differentiate", () => {
   test("all operators without a rule are named at once, each with its node", async () => {
     const b = new GraphBuilder("several");
     b.input("x", "float32", [2]);
-    const first = b.node("Tan", ["x"], {}, { name: "first" });
+    const first = b.node("MeanVarianceNormalization", ["x"], {}, { name: "first" });
     const second = b.node("Special", [b.node("Exp", [first])], {}, { name: "second", domain: "elsewhere" });
-    b.output("aside", "float32", [2], b.node("Tan", [first], {}, { name: "aside_tan" }));
+    b.output(
+      "aside",
+      "float32",
+      [2],
+      b.node("MeanVarianceNormalization", [first], {}, { name: "aside_tan" }),
+    );
     b.output("loss", "float32", [], b.node("ReduceSum", [second], { keepdims: 0 }));
     const graph = b.build();
     expect(await code(() => differentiate(graph, "loss", ["x"]))).toEqual([
       "UNSUPPORTED",
-      "The loss depends on 2 nodes that have no gradient rule: Tan (first), elsewhere.Special (second).",
+      "The loss depends on 2 nodes that have no gradient rule: MeanVarianceNormalization (first), elsewhere.Special (second).",
     ]);
     expect(missingRules(graph, "loss", ["x"]).map(({ name }) => name)).toEqual(["first", "second"]);
     expect(missingRules(graph, "loss", [second])).toEqual([]);
     const many = new GraphBuilder("many");
     many.input("x", "float32", []);
-    const top = [..."abcde"].reduce((value, name) => many.node("Tan", [value], {}, { name }), "x");
+    const top = [..."abcde"].reduce(
+      (value, name) => many.node("MeanVarianceNormalization", [value], {}, { name }),
+      "x",
+    );
     many.output("loss", "float32", [], top);
     expect((await code(() => differentiate(many.build(), "loss", ["x"])))[1]).toBe(
-      "The loss depends on 5 nodes that have no gradient rule: Tan (a, b, c and 2 more).",
+      "The loss depends on 5 nodes that have no gradient rule: MeanVarianceNormalization (a, b, c and 2 more).",
     );
     expect((await code(() => missingRules(graph, "aside", ["x"])))[0]).toBe("INVALID_OPTION");
   });

@@ -124,7 +124,7 @@ export function expectNeeded(before: Graph, { graph, gradients }: Differentiated
   expect(added.filter(({ outputs }) => !outputs.some((output) => read.has(output)))).toEqual([]);
 }
 
-/** The graph of sum(w * f(inputs)), called `loss`, where w is sin(13 i) at the i-th element. */
+/** The graph of sum(w * f(inputs)), called `loss`, where w is sin(13 i + 1) at the i-th element. */
 function weighedSum(
   type: DataType,
   inputs: readonly CheckedInput[],
@@ -136,7 +136,8 @@ function weighedSum(
   const index = b.node("Cast", [b.node("Reshape", [count, b.node("Shape", [y])])], {
     to: elementTypeCode(type),
   });
-  const weights = b.node("Sin", [b.node("Mul", [index, typedScalar(b, type, 13)])]);
+  const angles = b.node("Add", [b.node("Mul", [index, typedScalar(b, type, 13)]), typedScalar(b, type, 1)]);
+  const weights = b.node("Sin", [angles]);
   b.output("loss", type, [], b.node("ReduceSum", [b.node("Mul", [y, weights])], { keepdims: 0 }));
   return b.build();
 }

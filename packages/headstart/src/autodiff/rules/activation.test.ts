@@ -51,6 +51,15 @@ const CASES: Case[] = [
   ["Selu", {}, (x) => 1.0507009873554805 * (x < 0 ? 1.6732632423543772 * Math.expm1(x) : x), [0]],
   ["Selu", { alpha: float(0.5), gamma: float(2) }, (x) => 2 * (x < 0 ? 0.5 * Math.expm1(x) : x), [0]],
   ["Celu", { alpha: float(2) }, (x) => (x < 0 ? 2 * Math.expm1(x / 2) : x), []],
+  ["Swish", {}, (x) => x * sigmoid(x), []],
+  ["Swish", { alpha: float(-1.5) }, (x) => x * sigmoid(-1.5 * x), []],
+  ["Shrink", {}, (x) => (Math.abs(x) > 0.5 ? x : 0), [-0.5, 0.5]],
+  [
+    "Shrink",
+    { lambd: float(1), bias: float(0.25) },
+    (x) => (Math.abs(x) > 1 ? x - 0.25 * Math.sign(x) : 0),
+    [-1, 1],
+  ],
   ["ThresholdedRelu", {}, (x) => (x > 1 ? x : 0), [1]],
   ["ThresholdedRelu", { alpha: float(-0.5) }, (x) => (x > -0.5 ? x : 0), [-0.5]],
 ];
@@ -59,11 +68,20 @@ const POINTS = [
   -4.2, -3.5, -2.9, -1.7, -1, -0.9, -0.6, -0.3, -0.01, 0, 0.02, 0.25, 0.7, 1.2, 1.9, 2.6, 3.1, 4.5,
 ];
 
+/** Values on one side of a corner at 0, out of reach of the differences. */
+function offCorner(seed: number): { low: number; high: number } {
+  return seed % 2 === 0 ? { low: 0.1, high: 1 } : { low: -1, high: -0.1 };
+}
+
 describe("activations", () => {
   test.each(CASES)("%s %o has the slope of its function", async (op, attributes, f, corners) => {
     const points = POINTS.filter((x) => corners.every((corner) => Math.abs(x - corner) > 1e-3));
     const x = float32([points.length], points);
-    const { x: found } = await gradientsOf((b) => b.node(op, ["x"], attributes), { x });
+    const { x: found } = await gradientsOf(
+      (b) => b.node(op, ["x"], attributes),
+      { x },
+      op === "Swish" ? 24 : OPSET,
+    );
     for (const [i, point] of points.entries())
       expect(found?.[i], `at ${point}`).toBeCloseTo((f(point + 1e-5) - f(point - 1e-5)) / 2e-5, 5);
   });
@@ -72,7 +90,11 @@ describe("activations", () => {
     const drawn = shapes(0, 4).chain((dims) => declared(dims).map((names) => ({ dims, declared: names })));
     await property(
       drawn,
-      (input, seed) => checkGradients([input], (b, x) => b.node(op, [x]), { seed, type: "float32" }),
+      (input, seed) =>
+        checkGradients([{ ...input, ...offCorner(seed) }], (b, x) => b.node(op, [x]), {
+          seed,
+          type: "float32",
+        }),
       8,
     );
   });
@@ -114,7 +136,10 @@ describe("activations", () => {
     const drawn = shapes(1, 4).chain((dims) => declared(dims.slice(-2)).map((names) => ({ dims, names })));
     await property(drawn, ({ dims, names }, seed) =>
       checkGradients(
-        [{ dims }, { dims: dims.slice(-2), declared: names, low: 0.1, high: 0.9 }],
+        [
+          { dims, ...offCorner(seed) },
+          { dims: dims.slice(-2), declared: names, low: 0.1, high: 0.9 },
+        ],
         (b, value, below) => b.node("PRelu", [value, below]),
         { seed, type: "float32" },
       ),
@@ -163,6 +188,14 @@ describe("activations", () => {
     shown.output("d_x", "float32", [7], gradients.get("x"));
     const { d_x } = await runGraph(shown.build(), { x, low, high });
     expect(d_x).toEqual(float32([7], [0, 1, 1, 1, 0, 1, 0]));
+  });
+
+  test("bounds that CastLike gives Clip their type are known, too", async () => {
+    const x = float32([3], [0, 0.5, 6]);
+    const like = (b: GraphBuilder, bound: number) => b.node("CastLike", [b.scalar(bound), "x"]);
+    expect(await gradientsOf((b) => b.node("Clip", ["x", like(b, 0), like(b, 6)]), { x })).toEqual({
+      x: [0, 1, 0],
+    });
   });
 
   test("far away from 0, nothing overflows", async () => {

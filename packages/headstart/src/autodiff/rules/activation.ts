@@ -145,5 +145,17 @@ export const activation: GradientRules = {
   /** x / (1 + |x|), whose slope 1 / (1 + |x|)^2 is (1 - |y|)^2. */
   Softsign: slope((g) => squared(g, g.b.node("Sub", [g.scalar(1), g.b.node("Abs", [g.y])]))),
 
+  /** x s with s = sigmoid(alpha x): s + alpha y (1 - s). */
+  Swish: slope((g, x) => {
+    const { b, node, scalar, y } = g;
+    const alpha = floatAttribute(node, "alpha", 1);
+    const s = b.node("Sigmoid", [line(g, x, alpha, 0)]);
+    const rest = b.node("Mul", [line(g, y, alpha, 0), b.node("Sub", [scalar(1), s])]);
+    return b.node("Add", [s, rest]);
+  }),
+
+  /** x - bias above lambd, x + bias below -lambd, and 0 in between. */
+  Shrink: slope((g, x) => positive(g, g.b.node("Abs", [x]), 1, -floatAttribute(g.node, "lambd", 0.5))),
+
   Tanh: slope((g) => tanhSlope(g, g.y)),
 };

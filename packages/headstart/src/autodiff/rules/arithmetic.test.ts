@@ -27,6 +27,20 @@ const pairs = shapes(0, 4)
   ]);
 
 describe("arithmetic with broadcasting", () => {
+  test("Mod, the remainder with the sign of what is divided", async () => {
+    // 2.1 to 2.4 lies between twice and three times 0.9 to 1, away from the steps.
+    await property(pairs, ([left, right], seed) =>
+      checkGradients(
+        [
+          { ...left, low: 2.1, high: 2.4 },
+          { ...right, low: 0.9, high: 1 },
+        ],
+        (b, a, c) => b.node("Mod", [a, c], { fmod: 1 }),
+        { seed },
+      ),
+    );
+  });
+
   test.each(["Add", "Sub", "Mul", "Div"])("%s", async (op) => {
     await property(
       pairs,

@@ -67,6 +67,16 @@ export const arithmetic: GradientRules = {
     ];
   },
 
+  /** a - n c with a whole n that is a step: da - n dc. Only the remainder with `fmod` is defined for floating-point numbers. */
+  Mod: (g, a, c) => [
+    () => reduceTo(g, g.dY, a),
+    () => {
+      const { b, dY, y } = g;
+      const times = b.node("Div", [b.node("Sub", [a, y]), c]);
+      return b.node("Neg", [reduceTo(g, b.node("Mul", [dY, times]), c)]);
+    },
+  ],
+
   Sum: (g, ...inputs) => inputs.map((input) => () => reduceTo(g, g.dY, input)),
 
   Mean: (g, ...inputs) => {

@@ -39,9 +39,7 @@ describe("Einsum", () => {
         return checkGradients(
           inputs,
           (b, ...names) => {
-            const y = b.node("Einsum", names, { equation });
-            // The check weighs a single number with 0.
-            return equation.endsWith(">") ? b.node("Expand", [y, b.integers([3])]) : y;
+            return b.node("Einsum", names, { equation });
           },
           { seed },
         );

@@ -20,11 +20,20 @@ const DOMAINS: Readonly<Record<string, Omit<CheckedInput, "dims">>> = {
   Reciprocal: { low: -2, high: -0.3 },
   Sin: { low: -4, high: 4 },
   Cos: { low: -4, high: 4 },
+  Tan: {},
+  Asin: { low: -0.9, high: 0.9 },
+  Acos: { low: -0.9, high: 0.9 },
+  Atan: { low: -3, high: 3 },
+  Sinh: { low: -2, high: 2 },
+  Cosh: { low: -2, high: 2 },
+  Asinh: { low: -3, high: 3 },
+  Acosh: { low: 1.3, high: 4 },
+  Atanh: { low: -0.9, high: 0.9 },
   Erf: { low: -2, high: 2 },
 };
 
 /** ONNX Runtime has no float64 kernel of these. */
-const SINGLE = new Set(["Erf"]);
+const SINGLE = new Set(["Erf", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"]);
 
 describe("functions of one element", () => {
   test.each(Object.entries(DOMAINS))("%s", async (op, domain) => {

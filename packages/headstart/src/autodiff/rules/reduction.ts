@@ -50,6 +50,34 @@ export const reduction: GradientRules = {
     },
   ],
 
+  /** The product of all other elements: y / x, and where x is 0 the product without it, which is 0 if there is another 0. */
+  ReduceProd: (g, x, axes) => [
+    () => {
+      const { b, dY, type, scalar } = g;
+      const zero = scalar(0);
+      const isZero = b.node("Equal", [x, zero]);
+      const others = b.node("Where", [isZero, scalar(1), x]);
+      const count = b.node("Cast", [isZero], { to: elementTypeCode(type(x)) });
+      const product = reduced(g, "ReduceProd", others, axes);
+      const zerosElsewhere = b.node("Sub", [summed(g, count, axes), count]);
+      const rest = b.node("Where", [
+        b.node("Equal", [zerosElsewhere, zero]),
+        b.node("Div", [product, others]),
+        zero,
+      ]);
+      return b.node("Mul", [rest, kept(g, dY, axes)]);
+    },
+  ],
+
+  /** Each element went into its own sum and the later ones: sums from the other end. */
+  CumSum: ({ b, dY, node }, _, axis = "") => [
+    () =>
+      b.node("CumSum", [dY, axis], {
+        exclusive: intAttribute(node, "exclusive", 0),
+        reverse: 1 - intAttribute(node, "reverse", 0),
+      }),
+  ],
+
   ReduceMax: selected,
   ReduceMin: selected,
 };
@@ -72,6 +100,14 @@ function summed(g: GradientContext, value: string, input = ""): string {
   const noop = intAttribute(g.node, "noop_with_empty_axes", 0);
   const inputs = axes === "" ? [value] : [value, axes];
   return g.b.node("ReduceSum", inputs, { keepdims: 1, noop_with_empty_axes: noop });
+}
+
+/** What an operator makes of a value over the axes of the node, each kept with size 1. */
+function reduced({ b, node }: GradientContext, op: string, value: string, input = ""): string {
+  const noop = intAttribute(node, "noop_with_empty_axes", 0);
+  const attributes = { keepdims: 1, ...(noop ? { noop_with_empty_axes: noop } : {}) };
+  const axes = intsAttribute(node, "axes");
+  return b.node(op, input === "" ? [value] : [value, input], { ...attributes, ...(axes && { axes }) });
 }
 
 /** dY divided by how many elements of x went into one of y; in float64 on the way, so that large counts stay exact. */

@@ -27,6 +27,25 @@ const withOne = (b: GraphBuilder, y: string, one: string) => b.node("Mul", [y, o
 const anyShape = (least: number, most: number) =>
   shapes(least, most).chain((dims) => declared(dims).map((names) => ({ dims, declared: names })));
 
+describe("Trilu", () => {
+  test("keeps the gradients of one triangle", async () => {
+    const drawn = fc.record({
+      dims: fc.tuple(
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 4 }),
+      ),
+      upper: fc.nat(1),
+      k: fc.option(fc.integer({ min: -2, max: 2 })),
+    });
+    const diagonal = (b: GraphBuilder, k: number | null) =>
+      k === null ? [] : [b.node("Squeeze", [b.integers([k]), b.integers([0])])];
+    await property(drawn, ({ dims, upper, k }, seed) =>
+      checkGradients([{ dims }], (b, x) => b.node("Trilu", [x, ...diagonal(b, k)], { upper }), { seed }),
+    );
+  });
+});
+
 describe("Slice", () => {
   const places = fc.constantFrom(-9, -4, -3, -2, -1, 0, 1, 2, 3, 4, 9, 2 ** 63, -(2 ** 63));
   const drawn = anyShape(1, 3).chain((x) =>

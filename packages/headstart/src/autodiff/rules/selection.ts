@@ -207,4 +207,9 @@ export const selection: GradientRules = {
   Gather: gather,
   GatherElements: gatherElements,
   Pad: pad,
+
+  /** What was set to 0 gets no gradient. */
+  Trilu: ({ b, dY, node }, _, k = "") => [
+    () => b.node("Trilu", k === "" ? [dY] : [dY, k], { upper: intAttribute(node, "upper", 1) }),
+  ],
 };

@@ -1,5 +1,6 @@
 import { elementTypeOf } from "../element-types.js";
 import type { Dim } from "../graph.js";
+import type { DataType } from "../tensor.js";
 import type { Known, NodeContext, ShapeRule } from "./context.js";
 
 /** Operators that make one output of their first input's type and shape. */
@@ -51,6 +52,7 @@ const LIKE_FIRST = [
   "Softplus",
   "Softsign",
   "Sqrt",
+  "Swish",
   "Tan",
   "Tanh",
   "ThresholdedRelu",
@@ -151,18 +153,18 @@ function single(apply: (a: number) => number, name: (node: NodeContext, a: strin
   ];
 }
 
-const cast: ShapeRule = (node) => {
-  const type = elementTypeOf(node.int("to", 0));
+const cast: ShapeRule = (node) => [castTo(node, elementTypeOf(node.int("to", 0)))];
+
+function castTo(node: NodeContext, type: DataType | undefined): Known {
   const elements = node.elements(0);
   const whole = type === "int64" || type === "int32";
-  return [
-    {
-      type,
-      shape: node.shape(0),
-      elements: whole ? elements?.map(truncate) : type === "bool" ? undefined : elements,
-    },
-  ];
-};
+  const lost = type === undefined || type === "bool";
+  return {
+    type,
+    shape: node.shape(0),
+    elements: whole ? elements?.map(truncate) : lost ? undefined : elements,
+  };
+}
 
 function truncate(element: Dim): Dim {
   return typeof element === "number" ? Math.trunc(element) : element;
@@ -224,10 +226,11 @@ export const ELEMENTWISE: Readonly<Record<string, ShapeRule>> = {
   Equal: equal,
   Where: where,
   Cast: cast,
-  CastLike: (node) => [{ type: node.type(1), shape: node.shape(0) }],
+  CastLike: (node) => [castTo(node, node.type(1))],
   Dropout: dropout,
   BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,
+  RMSNormalization: likeFirst,
   QuantizeLinear: (node) => [
     { type: node.type(2) ?? (elementTypeOf(node.int("output_dtype", 0)) || "uint8"), shape: node.shape(0) },
   ],

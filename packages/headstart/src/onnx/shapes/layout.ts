@@ -326,6 +326,38 @@ const oneHot: ShapeRule = (node) => {
 
 const gatherElements: ShapeRule = (node) => [{ type: node.type(0), shape: node.shape(1) }];
 
+const gatherNd: ShapeRule = (node) => {
+  const type = node.type(0);
+  const [x, indices] = [node.shape(0), node.shape(1)];
+  const depth = indices?.at(-1);
+  if (x === undefined || indices === undefined || typeof depth !== "number") return [{ type }];
+  const batch = node.int("batch_dims", 0);
+  if (batch + depth > x.length)
+    throw node.error(`places of ${batch + depth} coordinates do not exist in ${x.length} dimensions`);
+  return [{ type, shape: [...indices.slice(0, -1), ...x.slice(batch + depth)] }];
+};
+
+/** Blocks of pixels and channels change places: as many channels fewer as there are more pixels, or the other way round. */
+function blocks(toSpace: boolean): ShapeRule {
+  return (node) => {
+    const x = node.shape(0);
+    if (x === undefined) return [{ type: node.type(0) }];
+    node.expectRank(x, 4, "the input");
+    const [images = "?", channels = "?", height = "?", width = "?"] = x;
+    const block = node.int("blocksize", 1);
+    const { symbols } = node;
+    const more = (dim: Dim, times: number): Dim => symbols.multiply(dim, times);
+    const less = (dim: Dim, by: number): Dim => {
+      const part = symbols.divideExactly(dim, by);
+      if (part === undefined) throw node.error(`${dim} cannot be divided by ${by}`);
+      return part;
+    };
+    const [deep, wide] = toSpace ? [less, more] : [more, less];
+    const shape = [images, deep(channels, block ** 2), wide(height, block), wide(width, block)];
+    return [{ type: node.type(0), shape }];
+  };
+}
+
 const constant: ShapeRule = (node) => {
   const tensor = constantOf(node.node);
   if (tensor === undefined) return [];
@@ -342,6 +374,9 @@ export const LAYOUT: Readonly<Record<string, ShapeRule>> = {
   Slice: slice,
   Gather: gather,
   GatherElements: gatherElements,
+  GatherND: gatherNd,
+  DepthToSpace: blocks(true),
+  SpaceToDepth: blocks(false),
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,
   Expand: expand,

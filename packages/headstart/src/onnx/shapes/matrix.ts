@@ -50,8 +50,24 @@ const einsum: ShapeRule = (node) => {
   return [{ type, shape: Array.from(result, (letter) => sizes.get(letter) ?? "?") }];
 };
 
+/** As many rows as queries, each as wide as the values; heads are an axis or, in three dimensions, side by side. */
+const attention: ShapeRule = (node) => {
+  const type = node.type(0);
+  const [q, k, v] = [node.shape(0), node.shape(1), node.shape(2)];
+  if (q === undefined || v === undefined) return [{ type }];
+  if (v.length !== q.length) throw node.error(`queries have ${q.length} dimensions and values ${v.length}`);
+  if (k !== undefined) node.expectRank(k, q.length, "the keys");
+  const [queries, values] = [node.int("q_num_heads", 1), node.int("kv_num_heads", 1)];
+  if (q.length === 4) return [{ type, shape: [...q.slice(0, 3), v[3] ?? "?"] }];
+  const { symbols } = node;
+  const width = symbols.divideExactly(v[2] ?? "?", values);
+  if (width === undefined) throw node.error(`${v[2]} values cannot be divided into ${values} heads`);
+  return [{ type, shape: [...q.slice(0, 2), symbols.multiply(width, queries)] }];
+};
+
 /** Matrix products. */
 export const MATRIX: Readonly<Record<string, ShapeRule>> = {
+  Attention: attention,
   Einsum: einsum,
   Gemm: gemm,
   MatMul: matMul(0, 1, (node) => node.type(0)),
