@@ -6,6 +6,8 @@ export const COLOURS = {
   rule: "#d5d5d5",
   missing: "#e6e6e6",
   blue: "#0072b2",
+  lightBlue: "#7db4d6",
+  paleBlue: "#bfd9ea",
   orange: "#d9730d",
   green: "#00855f",
   red: "#c8281e",

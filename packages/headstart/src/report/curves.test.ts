@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { openPicture, type Picture } from "../../test/support/picture.js";
 import { COLOURS } from "./colours.js";
 import { type CurvePoint, drawCurves } from "./curves.js";
+import type { StepPoint } from "./steps.js";
 
 function history(epochs: number): CurvePoint[] {
   return Array.from({ length: epochs }, (_, index) => ({
@@ -10,6 +11,17 @@ function history(epochs: number): CurvePoint[] {
     accuracy: 1 - 0.5 / (index + 1),
     validationLoss: 0.3 + 1.2 / (index + 1),
     validationAccuracy: 0.9 - 0.4 / (index + 1),
+  }));
+}
+
+/** Steps of as many epochs, a hundred each. */
+function stepsOf(epochs: number): StepPoint[] {
+  return Array.from({ length: epochs * 100 }, (_, index) => ({
+    step: index + 1,
+    epoch: (index + 1) / 100,
+    loss: 1.5 / (index / 100 + 1) + 0.3 * Math.sin(index * 12.9),
+    accuracy: 0.5 + 0.3 * Math.sin(index * 12.9),
+    learningRate: 0.001 * (1 - index / (epochs * 100)),
   }));
 }
 
@@ -94,6 +106,49 @@ describe("drawCurves", () => {
       validationAccuracy: 1,
     }));
     expect((await openPicture(await drawCurves(perfect))).width).toBe(1240);
+  });
+
+  test("draws the steps behind the epochs, and their learning rate below", async () => {
+    const plain = await openPicture(await drawCurves(history(5)));
+    const picture = await openPicture(await drawCurves(history(5), { steps: stepsOf(5), best: 3 }));
+    expect(picture.height - plain.height).toBe(248);
+    for (const half of ["left", "right"] as const) {
+      expect(count(plain, COLOURS.paleBlue, half)).toBe(0);
+      expect(count(picture, COLOURS.paleBlue, half)).toBeGreaterThan(10);
+      expect(count(picture, COLOURS.lightBlue, half)).toBeGreaterThan(10);
+    }
+    expect(picture.ink(90, 500, 1100, 140)).toBeGreaterThan(plain.ink(90, 40, 100, 10) + 1000);
+  });
+
+  test("no steps, or an empty list of them, change nothing", async () => {
+    const plain = await drawCurves(history(5), { best: 3 });
+    expect((await drawCurves(history(5), { best: 3, steps: [] })).equals(plain)).toBe(true);
+  });
+
+  test("steps without a learning rate or accuracy need no panel of their own", async () => {
+    const steps = stepsOf(2).map((point) => ({ ...point, accuracy: null, learningRate: null }));
+    const picture = await openPicture(await drawCurves(history(2), { steps }));
+    expect(picture.height).toBe(468);
+    expect(count(picture, COLOURS.paleBlue, "right")).toBe(0);
+  });
+
+  test("steps alone are enough where epochs have no figures", async () => {
+    const bare = history(1).map((point) => ({
+      ...point,
+      loss: Number.NaN,
+      accuracy: null,
+      validationLoss: null,
+      validationAccuracy: null,
+    }));
+    const picture = await openPicture(await drawCurves(bare, { steps: stepsOf(1) }));
+    expect(count(picture, COLOURS.paleBlue, "left")).toBeGreaterThan(10);
+  });
+
+  test("one step, and steps that are no numbers, can be drawn", async () => {
+    for (const loss of [1e-6, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const steps = [{ step: 1, epoch: 1, loss, accuracy: null, learningRate: 0.1 }];
+      expect((await openPicture(await drawCurves(history(1), { steps }))).width).toBe(1240);
+    }
   });
 
   test("the same history gives the same bytes", async () => {

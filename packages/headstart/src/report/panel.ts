@@ -1,12 +1,9 @@
 import { COLOURS } from "./colours.js";
+import { drawStepLine, type StepLine } from "./steps.js";
 import { disc, line, polyline, rect, ring, text } from "./svg.js";
 import { textWidth } from "./text-width.js";
-import { niceTicks } from "./ticks.js";
+import { drawMarks, niceTicks } from "./ticks.js";
 
-/** Width of a panel's plot in pixels; the numbers of its axes stand outside. */
-export const PANEL_WIDTH = 516;
-/** Height of a panel's plot in pixels. */
-export const PANEL_HEIGHT = 320;
 /** What a panel's name and legend take above its plot, in pixels. */
 export const PANEL_HEAD = 58;
 
@@ -42,8 +39,16 @@ export interface Panel {
   left: number;
   /** Upper edge of the plot in pixels. */
   top: number;
+  /** Width of the plot in pixels; the numbers of its axes stand outside. */
+  width: number;
+  /** Height of the plot in pixels. */
+  height: number;
   /** The lines; one without values is left out. */
   series: readonly Series[];
+  /** Lines over the steps, behind the others, in the order in which they are painted. */
+  steps: readonly StepLine[];
+  /** The first and the last epoch of the epoch axis. */
+  span: readonly [number, number];
   /** The marks of the value axis, rising; the axis goes from the first to the last. */
   ticks: readonly number[];
   /** How a mark is written. */
@@ -54,6 +59,9 @@ interface Scale {
   x: (epoch: number) => number;
   y: (value: number) => number;
 }
+
+/** A mark on the epoch axis for this many pixels. */
+const MARK_WIDTH = 50;
 
 /** Above this many epochs, points would only thicken the lines. */
 const MOST_POINTS = 60;
@@ -66,24 +74,26 @@ const MOST_POINTS = 60;
  * @param best - the epoch to mark, if any
  */
 export function drawPanel(panel: Panel, history: readonly PanelEpoch[], best: number | undefined): string[] {
-  const scale = scaleOf(panel, history);
+  const scale = scaleOf(panel);
   const drawn = panel.series.filter(({ values }) => values.some((value) => value !== null));
-  if (drawn.length === 0) return drawEmpty(panel);
+  if (drawn.length === 0 && panel.steps.length === 0) return drawEmpty(panel);
   return [
-    ...drawAxes(panel, history, scale),
+    ...drawAxes(panel, scale),
     ...drawStages(panel, history, scale),
+    ...drawSteps(panel, scale),
     ...drawn.flatMap((series) => drawSeries(series, history, scale)),
     ...drawBest(panel, drawn, history, scale, best),
     ...drawLegend(panel, drawn, history, best),
+    ...drawStepLegend(panel),
   ];
 }
 
-function drawEmpty({ title, left, top }: Panel): string[] {
+function drawEmpty({ title, left, top, width, height }: Panel): string[] {
   const middle = { size: 15, anchor: "middle", fill: COLOURS.faint } as const;
   return [
     panelTitle(title, left, top),
-    rect(left, top, PANEL_WIDTH, PANEL_HEIGHT, COLOURS.missing, 0.5),
-    text(left + PANEL_WIDTH / 2, top + PANEL_HEIGHT / 2 + 5, "not measured", middle),
+    rect(left, top, width, height, COLOURS.missing, 0.5),
+    text(left + width / 2, top + height / 2 + 5, "not measured", middle),
   ];
 }
 
@@ -92,39 +102,31 @@ function panelTitle(title: string, left: number, top: number): string {
 }
 
 /** One epoch stands in the middle; more go from edge to edge with a little room. */
-function scaleOf({ left, top, ticks }: Panel, history: readonly PanelEpoch[]): Scale {
-  const first = history[0]?.epoch ?? 0;
-  const last = history.at(-1)?.epoch ?? first;
+function scaleOf({ left, top, width, height, ticks, span: [first, last] }: Panel): Scale {
   const low = ticks[0] ?? 0;
   const high = ticks.at(-1) ?? 1;
   const room = 14;
   const x =
     last === first
-      ? () => left + PANEL_WIDTH / 2
-      : (epoch: number) => left + room + ((epoch - first) / (last - first)) * (PANEL_WIDTH - 2 * room);
-  return { x, y: (value) => top + PANEL_HEIGHT * (1 - (value - low) / (high - low)) };
+      ? () => left + width / 2
+      : (epoch: number) => left + room + ((epoch - first) / (last - first)) * (width - 2 * room);
+  return { x, y: (value) => top + height * (1 - (value - low) / (high - low)) };
 }
 
-function drawAxes(panel: Panel, history: readonly PanelEpoch[], scale: Scale): string[] {
-  const { left, top, ticks, format } = panel;
-  const bottom = top + PANEL_HEIGHT;
-  const parts: string[] = [];
-  for (const tick of ticks) {
-    const y = scale.y(tick);
-    parts.push(line(left, y, left + PANEL_WIDTH, y, COLOURS.rule));
-    parts.push(text(left - 8, y + 4.5, format(tick), { size: 13, anchor: "end", fill: COLOURS.faint }));
-  }
-  parts.push(line(left, bottom, left + PANEL_WIDTH, bottom, COLOURS.faint));
-  const first = history[0]?.epoch ?? 0;
-  const last = history.at(-1)?.epoch ?? first;
-  const epochs = last === first ? [first] : niceTicks(first, last, 10, 1);
+function drawAxes(panel: Panel, scale: Scale): string[] {
+  const { left, top, width, height, ticks, format } = panel;
+  const [first, last] = panel.span;
+  const bottom = top + height;
+  const parts = drawMarks(left, width, ticks, format, scale.y);
+  parts.push(line(left, bottom, left + width, bottom, COLOURS.faint));
+  const epochs = last === first ? [first] : niceTicks(first, last, Math.floor(width / MARK_WIDTH), 1);
   for (const epoch of epochs.filter((tick) => tick >= first && tick <= last)) {
     const x = scale.x(epoch);
     parts.push(line(x, bottom, x, bottom + 5, COLOURS.faint));
     parts.push(text(x, bottom + 20, String(epoch), { size: 13, anchor: "middle", fill: COLOURS.faint }));
   }
   parts.push(
-    text(left + PANEL_WIDTH / 2, bottom + 42, "epoch", { size: 13, anchor: "middle", fill: COLOURS.faint }),
+    text(left + width / 2, bottom + 42, "epoch", { size: 13, anchor: "middle", fill: COLOURS.faint }),
   );
   return parts;
 }
@@ -140,14 +142,25 @@ function drawStages(panel: Panel, history: readonly PanelEpoch[], scale: Scale):
   let labelEnd = 0;
   for (const [index, point] of starts.entries()) {
     const before = history[history.indexOf(point) - 1];
-    const x = before === undefined ? panel.left : (scale.x(before.epoch) + scale.x(point.epoch)) / 2;
-    if (index > 0) parts.push(line(x, panel.top - 14, x, panel.top + PANEL_HEIGHT, COLOURS.faint, 1, "4 4"));
+    const x = before === undefined ? panel.left : boundary(panel, before, point, scale);
+    if (index > 0) parts.push(line(x, panel.top - 14, x, panel.top + panel.height, COLOURS.faint, 1, "4 4"));
     if (point.imageSize === undefined || x + 5 < labelEnd) continue;
     const label = `${point.imageSize} px`;
     labelEnd = x + 5 + textWidth(label, 12);
     parts.push(text(x + 5, panel.top - 6, label, { size: 12, fill: COLOURS.faint }));
   }
   return parts;
+}
+
+/** Where one stage ends and the next begins: between two epochs' points, or where the steps of the one epoch end. */
+function boundary({ steps }: Panel, before: PanelEpoch, point: PanelEpoch, { x }: Scale): number {
+  return steps.length > 0 ? x(before.epoch) : (x(before.epoch) + x(point.epoch)) / 2;
+}
+
+/** The lines over the steps; what lies above or below the axis is drawn at its end. */
+function drawSteps({ top, height, steps }: Panel, scale: Scale): string[] {
+  const y = (value: number) => Math.min(Math.max(scale.y(value), top), top + height);
+  return steps.flatMap((line) => drawStepLine(line, scale.x, y));
 }
 
 function drawSeries(series: Series, history: readonly PanelEpoch[], scale: Scale): string[] {
@@ -180,7 +193,7 @@ function drawBest(
   const x = scale.x(best);
   const y = scale.y(value);
   return [
-    line(x, y + 9, x, panel.top + PANEL_HEIGHT, COLOURS.green, 1.5, "2 3"),
+    line(x, y + 9, x, panel.top + panel.height, COLOURS.green, 1.5, "2 3"),
     ring(x, y, 8, COLOURS.green, 2.5),
   ];
 }
@@ -194,8 +207,9 @@ function drawLegend(
 ): string[] {
   const y = panel.top - PANEL_HEAD + 16;
   const parts = [panelTitle(panel.title, panel.left, panel.top)];
-  const kept = history.some(({ epoch }) => epoch === best) ? `epoch ${best}, kept` : undefined;
-  let x = panel.left + PANEL_WIDTH;
+  const kept =
+    drawn.length > 0 && history.some(({ epoch }) => epoch === best) ? `epoch ${best}, kept` : undefined;
+  let x = panel.left + panel.width;
   if (kept !== undefined) {
     parts.push(text(x, y, kept, { size: 13, anchor: "end" }));
     x -= textWidth(kept, 13) + 12;
@@ -212,4 +226,20 @@ function drawLegend(
     x -= 18;
   }
   return parts;
+}
+
+/** Below the panel's name and legend, what the lines over the steps are; nothing if there are no others to tell them from. */
+function drawStepLegend({ left, top, width, series, steps }: Panel): string[] {
+  if (series.length === 0) return [];
+  const y = top - PANEL_HEAD + 36;
+  let x = left + width;
+  return [...steps].reverse().flatMap(({ name, colour, thickness }) => {
+    const end = x;
+    const start = end - textWidth(name, 13) - 34;
+    x = start - 18;
+    return [
+      text(end, y, name, { size: 13, anchor: "end", fill: COLOURS.faint }),
+      line(start, y - 4.5, start + 28, y - 4.5, colour, thickness + 0.5),
+    ];
+  });
 }

@@ -1,3 +1,6 @@
+import { COLOURS } from "./colours.js";
+import { line, text } from "./svg.js";
+
 /**
  * Round numbers that divide an axis: steps of 1, 2 or 5 times a power of ten, after the idea of P. S. Heckbert, "Nice numbers for graph
  * labels", Graphics Gems (1990). The first is at or below `low`, the last at or above `high`.
@@ -24,4 +27,26 @@ function roundStep(rough: number): number {
 /** Takes the dust of binary fractions off: 0.30000000000000004 is 0.3. */
 function trim(value: number): number {
   return Number(value.toPrecision(12));
+}
+
+/**
+ * The SVG elements of a value axis: for each mark a rule over the whole width, and its number to the left.
+ *
+ * @param left - left edge of the plot in pixels
+ * @param width - its width in pixels
+ * @param ticks - the marks
+ * @param format - how a mark is written
+ * @param y - pixels from the top of a mark
+ */
+export function drawMarks(
+  left: number,
+  width: number,
+  ticks: readonly number[],
+  format: (value: number) => string,
+  y: (value: number) => number,
+): string[] {
+  return ticks.flatMap((tick) => [
+    line(left, y(tick), left + width, y(tick), COLOURS.rule),
+    text(left - 8, y(tick) + 4.5, format(tick), { size: 13, anchor: "end", fill: COLOURS.faint }),
+  ]);
 }
