@@ -2,6 +2,7 @@ export * from "./backbone.js";
 export { listDownloads, removeDownload, verifyDownloads } from "./download/cache.js";
 export type { Downloaded, DownloadProgress, Verified } from "./download/index.js";
 export { externalReader } from "./external.js";
+export * from "./fine-tuning/index.js";
 export * from "./front.js";
 export { type Int8Report, int8Backbone, int8ReportSchema, withInt8Graph } from "./int8/index.js";
 export { type Converted, convertKeras } from "./keras/convert.js";

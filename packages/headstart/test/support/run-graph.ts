@@ -23,31 +23,51 @@ const ARRAYS = {
 
 holdFloat16AsUint16();
 
-/** Runs a graph once in plain onnxruntime-node, on one thread, without Headstart's own runtime. */
-export async function runGraph(
-  graph: Graph,
-  feeds: Readonly<Record<string, Tensor>>,
-): Promise<Record<string, Tensor>> {
+/** A graph that is ready to run many times. */
+export interface OpenGraph {
+  readonly run: (feeds: Readonly<Record<string, Tensor>>) => Promise<Record<string, Tensor>>;
+  readonly close: () => Promise<void>;
+}
+
+/** Makes a graph ready in plain onnxruntime-node, on one thread, without Headstart's own runtime. */
+export async function openGraph(graph: Graph): Promise<OpenGraph> {
   const session = await ort.InferenceSession.create(writeModel(graph), {
     intraOpNumThreads: 1,
     graphOptimizationLevel: "basic",
     logSeverityLevel: 3,
   });
-  const inputs = Object.fromEntries(
-    Object.entries(feeds).map(([name, { type, dims, data }]) => {
-      const bytes = aligned(data, elementBytes(type));
-      const values = new ARRAYS[type](bytes.buffer, bytes.byteOffset, bytes.byteLength / elementBytes(type));
-      return [name, new ort.Tensor(type as ort.Tensor.Type, values as Float32Array, dims)];
-    }),
-  );
-  const results = await session.run(inputs);
-  await session.release();
-  return Object.fromEntries(
-    Object.entries(results).map(([name, result]) => {
-      if (!isDataType(result.type)) throw new Error(`${name} is ${result.type}`);
-      const values = result.data as Float32Array<ArrayBuffer>;
-      const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
-      return [name, { type: result.type, dims: result.dims, data }];
-    }),
-  );
+  const run = async (feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => {
+    const inputs = Object.fromEntries(
+      Object.entries(feeds).map(([name, { type, dims, data }]) => {
+        const bytes = aligned(data, elementBytes(type));
+        const values = new ARRAYS[type](
+          bytes.buffer,
+          bytes.byteOffset,
+          bytes.byteLength / elementBytes(type),
+        );
+        return [name, new ort.Tensor(type as ort.Tensor.Type, values as Float32Array, dims)];
+      }),
+    );
+    const results = await session.run(inputs);
+    return Object.fromEntries(
+      Object.entries(results).map(([name, result]) => {
+        if (!isDataType(result.type)) throw new Error(`${name} is ${result.type}`);
+        const values = result.data as Float32Array<ArrayBuffer>;
+        const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
+        return [name, { type: result.type, dims: result.dims, data }];
+      }),
+    );
+  };
+  return { run, close: () => session.release() };
+}
+
+/** Runs a graph once, as {@link openGraph} does. */
+export async function runGraph(
+  graph: Graph,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<Record<string, Tensor>> {
+  const open = await openGraph(graph);
+  const results = await open.run(feeds);
+  await open.close();
+  return results;
 }
