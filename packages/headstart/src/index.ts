@@ -1,7 +1,7 @@
 /**
  * From a folder of labelled photos to a trained, measured and shipped image classifier.
  *
- * {@link train} makes a run; {@link Classifier} answers with its model; {@link evaluateClassifier} measures one on other photos;
+ * {@link train} makes a run, {@link findLearningRate} looks for a learning rate for it; {@link Classifier} answers with its model; {@link evaluateClassifier} measures one on other photos;
  * {@link summarise} lists its layers; {@link drawAugmented} shows what augmentation does; {@link listNetworks} lists pretrained networks,
  * and {@link convertKeras} makes ONNX of a Keras model. What goes wrong is a {@link HeadstartError}.
  *
@@ -17,7 +17,14 @@ export {
   type NetworkChoices,
   type Preprocessing,
 } from "./backbones/index.js";
-export type { Augmentation, Skipped, Split } from "./data/index.js";
+export {
+  AUGMENTATIONS,
+  type Augmentation,
+  type AugmentationName,
+  type RandomCrop,
+  type Skipped,
+  type Split,
+} from "./data/index.js";
 export { type ErrorCode, HeadstartError } from "./errors.js";
 export type { ClassMetrics, SplitMetrics } from "./evaluation/index.js";
 export {
@@ -42,26 +49,36 @@ export {
   type EvaluateOptions,
   type Evaluation,
   evaluateClassifier,
+  type FoundLearningRate,
+  findLearningRate,
+  type LearningRateOptions,
   type OnProgress,
   type Phase,
   type Precision,
   type Progress,
   type Run,
   resume,
+  type TrainingOptions,
   type TrainOptions,
   train,
 } from "./run/index.js";
 export type { Device, RuntimeOptions } from "./runtime/index.js";
-export type {
-  Adam,
-  AdamW,
-  EpochRow,
-  Initial,
-  LogisticRegression,
-  Optimiser,
-  Recipe,
-  Rmsprop,
-  Schedule,
-  Sgd,
-  Stage,
+export {
+  type Adam,
+  type AdamW,
+  type EpochRow,
+  formatRecipe,
+  type Initial,
+  type LearningRatePoint,
+  type LearningRateRange,
+  type LogisticRegression,
+  loadRecipe,
+  type Optimiser,
+  parseRecipe,
+  RECIPES,
+  type Recipe,
+  type Rmsprop,
+  type Schedule,
+  type Sgd,
+  type Stage,
 } from "./training/index.js";

@@ -67,7 +67,17 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const COMMANDS = ["train", "evaluate", "predict", "summary", "backbones", "convert", "augment", "cache"];
+const COMMANDS = [
+  "train",
+  "evaluate",
+  "predict",
+  "summary",
+  "recipes",
+  "backbones",
+  "convert",
+  "augment",
+  "cache",
+];
 
 describe("help", () => {
   test("the bare command prints it", async () => {

@@ -47,6 +47,8 @@ const FILES = [
   "recipe.json",
   "results.csv",
 ];
+/** Of a run that went by gradient steps. */
+const STEP_FILES = [...FILES, "steps.csv"];
 const PER_CLASS = 24;
 const work = newFolder();
 const photos = join(work, "photos");
@@ -269,7 +271,7 @@ describe("the same run again", () => {
 
   test("keras-classic gives the same bytes, with the same cache and a cold one", async () => {
     const one = await trainWatched(photos, classic);
-    expect(readdirSync(one.run.folder).sort()).toEqual(FILES);
+    expect(readdirSync(one.run.folder).sort()).toEqual(STEP_FILES);
     const store = contents(join(work, "cache"));
     const two = await trainWatched(photos, classic);
     expect(sawBackbone(two.events)).toBe(false);
@@ -319,7 +321,7 @@ describe("photos with splits of their own", () => {
       }
   });
 
-  test.each(WAYS)("are used as they are: no test split, no figures (%s)", async (_, options) => {
+  test.each(WAYS)("are used as they are: no test split, no figures (%s)", async (way, options) => {
     const run = await train(tree, options);
     const { train: a, validation: b, test: c } = run.metrics;
     expect([a.photos, b.photos, c.photos]).toEqual([6, 4, 0]);
@@ -327,7 +329,7 @@ describe("photos with splits of their own", () => {
     expect(c.perClass).toMatchObject([{ photos: 0 }, { photos: 0 }]);
     for (const { name, split } of json(run, "data.json").photos)
       expect(name.startsWith(split === "train" ? "train/" : "val/")).toBe(true);
-    expect(readdirSync(run.folder).sort()).toEqual(FILES);
+    expect(readdirSync(run.folder).sort()).toEqual(way === "stored features" ? FILES : STEP_FILES);
   });
 
   test("without validation photos, a recipe that chooses its epoch by them is refused, and no folder is left", async () => {
@@ -664,7 +666,7 @@ describe("a recipe of one's own", () => {
       expect(readFileSync(join(folder, "results.csv"), "utf8")).toBe(
         readFileSync(join(whole.run.folder, "results.csv"), "utf8"),
       );
-      expect(readdirSync(folder).sort()).toEqual(FILES);
+      expect(readdirSync(folder).sort()).toEqual(STEP_FILES);
     },
   );
 });

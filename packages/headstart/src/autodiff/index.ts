@@ -1,2 +1,3 @@
 export * from "./differentiate.js";
+export * from "./recompute.js";
 export * from "./rule.js";

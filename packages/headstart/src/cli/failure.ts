@@ -59,7 +59,9 @@ export function tellFailure(terminal: Terminal, error: unknown, style: FailureSt
     terminal.say(printable(message));
     if (hint !== "") terminal.say(printable(hint));
   } else {
-    terminal.say(`${colours.red(colours.bold("error:"))} ${printable(message)}`);
+    // What is wrong with a file may take several lines.
+    const lines = message.split("\n").map(printable);
+    terminal.say(`${colours.red(colours.bold("error:"))} ${lines.join("\n")}`);
     if (hint !== "") terminal.say(colours.dim(printable(hint)));
   }
   if (style.debug) for (const trace of traces(error)) terminal.say(trace);

@@ -7,7 +7,9 @@ import { example } from "./context.js";
 import { addConvert } from "./convert.js";
 import { addEvaluate } from "./evaluate.js";
 import { tellFailure } from "./failure.js";
+import { addLrFind } from "./lr-find.js";
 import { addPredict } from "./predict.js";
+import { addRecipes } from "./recipes.js";
 import { addSummary } from "./summary.js";
 import { type Streams, Terminal } from "./terminal.js";
 import { addTrain } from "./train.js";
@@ -68,9 +70,11 @@ function describeProgram(terminal: Terminal): Command {
     .addHelpText("after", example("headstart train photos", "headstart predict runs/1 my.jpg"));
   for (const add of [
     addTrain,
+    addLrFind,
     addEvaluate,
     addPredict,
     addSummary,
+    addRecipes,
     addBackbones,
     addConvert,
     addAugment,

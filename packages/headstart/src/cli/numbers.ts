@@ -40,3 +40,17 @@ export function channelNumbers(text: string): readonly number[] {
   if ((values.length === 1 || values.length === 3) && values.every(Number.isFinite)) return values;
   throw new InvalidArgumentError("It must be one number, or three with commas, such as 0.485,0.456,0.406.");
 }
+
+/** A number of at least 0, such as `0.2`, for commander. */
+export function zeroOrMore(text: string): number {
+  const value = Number(text);
+  if (/^\d*\.?\d+(e[+-]?\d+)?$/i.test(text) && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("It must be a number of at least 0, such as 0.2.");
+}
+
+/** A number from 0 up to, not including, 1, such as `0.999`, for commander. */
+export function shareBelowOne(text: string): number {
+  const value = Number(text);
+  if (/^\d*\.?\d+(e[+-]?\d+)?$/i.test(text) && value < 1) return value;
+  throw new InvalidArgumentError("It must be a number from 0 up to, not including, 1, such as 0.999.");
+}

@@ -16,13 +16,16 @@ export interface PhaseProgress {
 export type ProgressStyle = "bar" | "lines" | "silent";
 
 /** Phases whose steps are neither photos nor bytes. */
-const OTHER_UNITS: Readonly<Record<string, string>> = { "choosing the L2 penalty": "strengths" };
+const OTHER_UNITS: Readonly<Record<string, string>> = {
+  "choosing the L2 penalty": "strengths",
+  "trying learning rates": "steps",
+};
 
 /** The phase that is counted in bytes. */
 const IN_BYTES = "downloading";
 
 /** Phases that another line sums up when they end. */
-const WITHOUT_END = new Set(["training", "measuring"]);
+const WITHOUT_END = new Set(["training", "validating", "measuring"]);
 
 /** Phases that are mostly over at once, so that their beginning is not worth a line. */
 const WITHOUT_BEGINNING = new Set(["reading photos"]);

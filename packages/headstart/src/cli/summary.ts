@@ -10,6 +10,7 @@ import { printable, shorten, table, whole } from "./text.js";
 
 interface SummaryArguments extends NetworkArguments {
   readonly features?: string;
+  readonly fineTune?: string;
   readonly json?: boolean;
 }
 
@@ -22,8 +23,12 @@ export function addSummary(program: Command, terminal: Terminal): void {
       "Lists a network's layers with output shape (photos, channels, height, width) and parameters, frozen and trainable.",
     )
     .argument("<model>", "a run's folder, a model.onnx, or a network, see below")
+    .option("--fine-tune <what>", "show what would train: head, last-stage, all or a layer's name")
     .addOption(jsonOption())
-    .addHelpText("after", `${NETWORK_HELP}\n${example("headstart summary efficientnet-lite0")}`)
+    .addHelpText(
+      "after",
+      `${NETWORK_HELP}\n${example("headstart summary efficientnet-lite0 --fine-tune last-stage")}`,
+    )
     .action(async (model: string, { json = false, ...choices }: SummaryArguments) => {
       const display = await ProgressDisplay.open(terminal, json ? "silent" : undefined);
       try {

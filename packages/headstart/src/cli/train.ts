@@ -3,7 +3,6 @@ import { HeadstartError } from "../errors.js";
 import type { Progress, Run, TrainOptions } from "../run/index.js";
 import { CACHE_SETTINGS, example } from "./context.js";
 import { withInterrupt } from "./interrupt.js";
-import { positiveNumber, shares, wholeNumber } from "./numbers.js";
 import {
   deviceOption,
   jsonOption,
@@ -13,15 +12,20 @@ import {
   threadsOption,
 } from "./options.js";
 import { ProgressDisplay } from "./progress.js";
+import {
+  FINE_TUNE_HELP,
+  recipeOptions,
+  splitOption,
+  type WithRecipeArguments,
+  withRecipe,
+} from "./recipe-options.js";
 import type { Terminal } from "./terminal.js";
 import { shellPath } from "./text.js";
 import { printRun, TrainingNarrator } from "./training-text.js";
 
 /** What the options of `train` are parsed to. */
-interface TrainArguments extends Omit<TrainOptions, "signal" | "onProgress" | "recipe" | "stages"> {
+interface TrainArguments extends WithRecipeArguments<Omit<TrainOptions, "signal" | "onProgress">> {
   readonly resume?: string;
-  readonly recipe?: string;
-  readonly stages?: string;
   readonly json?: boolean;
   readonly debug?: boolean;
 }
@@ -39,7 +43,6 @@ export function addTrain(program: Command, terminal: Terminal): void {
       "a folder with a folder for each class, the same inside train, validation and test folders, or a CSV manifest path,label[,split]",
     )
     .option("--resume <run>", "go on with a run that was interrupted; it knows all that is needed")
-    .option("--recipe <recipe>", "how to train: default or keras-classic (default: default)")
     .option("--backbone <network>", "the pretrained network, see below (default: efficientnet-lite0)")
     .addOption(
       new Option(
@@ -47,14 +50,7 @@ export function addTrain(program: Command, terminal: Terminal): void {
         "what the frozen part computes in; auto takes int8 where that is faster and costs no accuracy (default: auto)",
       ).choices(["auto", "float", "int8"]),
     )
-    .option("--stages <stages>", "epochs and image sizes, such as 5@224,15@299 (default: the recipe's)")
-    .option("--batch-size <n>", "photos in a step (default: the recipe's)", wholeNumber(1, 65_536))
-    .option("--learning-rate <x>", "size of the steps (default: the recipe's)", positiveNumber)
-    .option(
-      "--split <shares>",
-      "shares of photos to train on, to validate with and to test with, where no folders say so (default: 70/15/15)",
-      shares,
-    )
+    .addOption(splitOption())
     .addOption(seedOption("what everything random is drawn from (default: 0)"))
     .option("--out <folder>", "the folder that runs stand in (default: runs)")
     .option("--name <name>", "the run's name (default: the next number)")
@@ -63,13 +59,13 @@ export function addTrain(program: Command, terminal: Terminal): void {
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      `${NETWORK_HELP}\n${CACHE_SETTINGS}\n${example("headstart train photos --recipe keras-classic --stages 5@224,15@299")}`,
+      `${FINE_TUNE_HELP}\n${NETWORK_HELP}\n${CACHE_SETTINGS}\n${example("headstart train photos --recipe fine-tune", "headstart train photos --recipe keras-classic --stages 5@224,15@299")}`,
     )
     .action(async (photos: string | undefined, options: TrainArguments, command: Command) => {
       checkArguments(photos, options, command);
       await runTraining(terminal, photos, options);
     });
-  for (const option of networkOptions()) command.addOption(option);
+  for (const option of [...recipeOptions(), ...networkOptions()]) command.addOption(option);
 }
 
 /** Either photos or a run to go on with. */
@@ -107,7 +103,7 @@ async function runTraining(
     const run = await withInterrupt(terminal, async (signal): Promise<Run> => {
       const { resume, train } = await import("../run/index.js");
       return interrupted === undefined
-        ? await train(photos ?? "", { ...choices, signal, onProgress })
+        ? await train(photos ?? "", { ...withRecipe(choices), signal, onProgress })
         : await resume(interrupted, {
             ...(choices.offline !== undefined && { offline: choices.offline }),
             signal,

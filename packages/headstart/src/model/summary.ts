@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import {
+  divide,
   isNamed,
   type LoadOptions,
   loadNetwork,
@@ -8,6 +9,7 @@ import {
   type Trunk,
   trunkOf,
 } from "../backbones/index.js";
+import { HeadstartError } from "../errors.js";
 import {
   type Dim,
   elementCount,
@@ -47,7 +49,7 @@ export interface Summary {
   readonly rows: readonly SummaryRow[];
   /** Parameters of all rows together. */
   readonly parameters: number;
-  /** Those that training moves: the head's. */
+  /** Those that training moves: the head's, of a classifier; of a backbone, those that the choice of `fineTune` names. */
   readonly trainable: number;
   /** Those that stay as they are. */
   readonly frozen: number;
@@ -65,6 +67,12 @@ export interface Summary {
   readonly preparation: string;
 }
 
+/** Choices for {@link summarise}. */
+export interface SummaryOptions extends LoadOptions {
+  /** What of a backbone is to train, as for `train`: `head`, `last-stage`, `all` or the beginning of a layer's name. Default: `head`. */
+  readonly fineTune?: string;
+}
+
 /**
  * Lists the operators of a classifier or of a backbone with output shapes and parameters, as Keras's `model.summary()` does. A backbone is
  * listed up to its features, which is the part that is used.
@@ -72,7 +80,7 @@ export interface Summary {
  * Shapes are those at the image size, for any number of photos `N`. What is computed from constants alone is left out.
  *
  * @param path - a run's folder, an `.onnx` file that `train` wrote, or any network that `train` takes for a backbone
- * @param options - what the files of a backbone do not say, and how to fetch it
+ * @param options - what the files of a backbone do not say, how to fetch it, and what of it is to train
  * @throws HeadstartError `NOT_FOUND`, `INVALID_MODEL`, or `INVALID_OPTION` for a name that is none of these; `NETWORK` where it cannot be fetched
  *
  * @example
@@ -81,19 +89,25 @@ export interface Summary {
  * features.count // => 1280
  * console.log(rows[0]?.layer, rows[0]?.outputShape);
  */
-export async function summarise(path: string, options: LoadOptions = {}): Promise<Summary> {
+export async function summarise(path: string, options: SummaryOptions = {}): Promise<Summary> {
   // A name that is misspelt is a name all the same.
   const isPath = !isNamed(path) && existsSync(path);
   const classifier = isPath ? await readClassifier(path) : undefined;
   if (classifier === undefined) {
     const network = await loadNetwork(path, options);
-    return summariseBackbone(network, await trunkOf(network, options));
+    return summariseBackbone(network, await trunkOf(network, options), options.fineTune ?? "head");
   }
+  if (options.fineTune !== undefined)
+    throw new HeadstartError(
+      "INVALID_OPTION",
+      "What is to train is asked of a backbone; a classifier has been trained.",
+      "Leave --fine-tune out, or name a network that `headstart backbones` lists.",
+    );
   const { graph } = classifier;
   const { backbone, classes, imageSize } = readProvenance(graph);
   const shaped = inferShapes(graph);
   const found = findFeatures(shaped);
-  const rows = listRows(shaped, found.logits);
+  const rows = listRows(shaped, (output) => output === found.logits);
   const count = shaped.values.get(found.features)?.shape?.at(-1);
   return {
     kind: "classifier",
@@ -111,23 +125,40 @@ export async function summarise(path: string, options: LoadOptions = {}): Promis
   };
 }
 
-function summariseBackbone(
-  { name, preprocessing, preparation }: Network,
-  { graph, imageSize, features, tensor, reason }: Trunk,
-): Summary {
+function summariseBackbone({ whole, ...network }: Network, trunk: Trunk, fineTune: string): Summary {
+  const { name, preprocessing, preparation } = network;
+  const { graph, imageSize, features, tensor, reason } = trunk;
   const inputs = graph.inputs.map((input) => ({ ...input, shape: ["N", 3, imageSize, imageSize] }));
-  const rows = listRows(inferShapes({ ...graph, inputs }), undefined);
+  const divided =
+    fineTune === "head"
+      ? undefined
+      : divide(
+          { ...network, ...trunk, preprocessing: preprocessing ?? AS_THEY_ARE, precision: "float32" },
+          fineTune,
+          imageSize,
+        );
+  const behind = new Set(divided?.tail.nodes.flatMap(({ outputs }) => outputs));
+  const rows = listRows(inferShapes({ ...graph, inputs }), (output) => behind.has(output));
+  const { parameters } = totals(rows);
+  // Running statistics stand in the rows, but no step moves them.
+  const trainable = (divided?.parameters ?? []).reduce((sum, { shape }) => sum + elementCount(shape), 0);
   return {
     kind: "backbone",
     backbone: name,
     imageSize,
     classes: undefined,
-    ...totals(rows),
+    rows,
+    parameters,
+    trainable,
+    frozen: parameters - trainable,
     features: { tensor, count: features, reason },
     preprocessing: preprocessing ?? null,
     preparation,
   };
 }
+
+/** How photos are prepared is of no consequence for what trains. */
+const AS_THEY_ARE: Preprocessing = { channels: "RGB", mean: [0, 0, 0], std: [1, 1, 1] };
 
 function totals(rows: readonly SummaryRow[]): Pick<Summary, "rows" | "parameters" | "trainable" | "frozen"> {
   const sum = (of: readonly SummaryRow[]) => of.reduce((total, { parameters }) => total + parameters, 0);
@@ -139,20 +170,21 @@ function totals(rows: readonly SummaryRow[]): Pick<Summary, "rows" | "parameters
 /**
  * A row for each operator that works on photos.
  *
- * @param trained - the value that the trainable layer makes
+ * @param isTrained - whether training moves the weights of the layer that makes a value
  */
-function listRows(graph: Graph, trained: string | undefined): SummaryRow[] {
+function listRows(graph: Graph, isTrained: (output: string) => boolean): SummaryRow[] {
   const constants = new Constants(graph);
   const rows: SummaryRow[] = [];
   for (const node of graph.nodes) {
     if (constants.absorb(node)) continue;
     const [output = ""] = node.outputs;
+    const parameters = constants.parametersOf(node);
     rows.push({
       layer: node.name || output,
       op: node.op,
       outputShape: graph.values.get(output)?.shape,
-      parameters: constants.parametersOf(node),
-      trainable: output === trained,
+      parameters,
+      trainable: parameters > 0 && isTrained(output),
     });
   }
   return rows;

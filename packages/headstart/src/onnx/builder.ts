@@ -119,6 +119,12 @@ export class GraphBuilder {
     return outputs;
   }
 
+  /** Adds a node of another graph as it is, with the names that it has; for rewriting a graph node by node. */
+  copy(node: Node): void {
+    for (const output of node.outputs) this.#taken.add(output);
+    this.#add(node);
+  }
+
   /**
    * Declares an output. With `value`, the output shows that value under the output's own name.
    *

@@ -1,3 +1,4 @@
+export { toBlocked } from "./blocked/blocked.js";
 export * from "./builder.js";
 export { reads } from "./captures.js";
 export { channelAxis } from "./channel-axis.js";
@@ -6,6 +7,7 @@ export * from "./element-types.js";
 export * from "./features.js";
 export { foldBatchNormalization } from "./fold/batch-normalization.js";
 export { foldConstants } from "./fold/constants.js";
+export { foldNormalisation } from "./fold-normalisation.js";
 export * from "./graph.js";
 export * from "./half.js";
 export * from "./merge.js";

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { drawPhotos } from "../../test/support/photos.js";
 import { newFolder } from "../../test/support/temporary.js";
 import { RECIPES, type Recipe } from "../training/index.js";
-import { drawAugmented, SHEET_LIMIT } from "./augment.js";
+import { type AugmentOptions, drawAugmented, SHEET_LIMIT } from "./augment.js";
 
 const folder = newFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -62,6 +62,38 @@ describe("drawAugmented", () => {
       });
     const second = info.width - 24 - 160;
     expect(square(second)).toEqual(square(24));
+  });
+
+  test("draws an augmentation by its name, and mixes the photos of the sheet with each other", async () => {
+    const photos = [join(folder, "photos")];
+    const files = new Set<string>();
+    for (const [index, choices] of [
+      { augmentation: "none", mixup: 0.4 },
+      { augmentation: "none", cutmix: 1 },
+      { augmentation: "light" },
+      { augmentation: "strong", mixup: 0.2, cutmix: 1 },
+    ].entries()) {
+      const options = { recipe: small, views: 2, ...choices };
+      const sheet = await drawAugmented(photos, { ...options, out: out(`named-${index}.png`) });
+      await drawAugmented(photos, { ...options, out: out("again.png") });
+      expect(sheet.shown).toBe(3);
+      expect(readFileSync(out("again.png")).equals(readFileSync(sheet.out))).toBe(true);
+      files.add(readFileSync(sheet.out, "base64"));
+    }
+    expect(files.size).toBe(4);
+  });
+
+  test("refuses to mix a single photo, unknown names, and choices that change nothing", async () => {
+    const photo = [join(folder, "photos", "cat", "01.jpg")];
+    const refused = (choices: AugmentOptions) => expect(drawAugmented(photo, choices)).rejects;
+    await refused({ recipe: small, mixup: 0.2 }).toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("there is only one"),
+    });
+    await refused({ augmentation: "heavy" }).toMatchObject({ hint: expect.stringContaining("standard") });
+    await refused({ augmentation: "none" }).toMatchObject({
+      message: expect.stringContaining("fine-tune takes photos as they are with that augmentation"),
+    });
   });
 
   test("refuses a recipe that does not augment, and what holds no photo", async () => {

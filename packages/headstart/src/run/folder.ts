@@ -50,6 +50,7 @@ export const RUN_FILES = {
   recipe: "recipe.json",
   data: "data.json",
   results: "results.csv",
+  steps: "steps.csv",
   metrics: "metrics.json",
   model: "model.onnx",
   curves: "curves.png",

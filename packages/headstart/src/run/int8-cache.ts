@@ -22,15 +22,17 @@ export interface Int8 {
 }
 
 /**
- * The run's backbone in int8, calibrated on photos; kept in the cache, so that another run on the same photos need not calibrate again.
+ * A backbone in int8, calibrated on the run's photos; kept in the cache, so that another run on the same photos need not calibrate again.
  *
  * @param context - the run
+ * @param backbone - its frozen part
  * @param photos - what it is calibrated on
  * @param batches - gives their pixels
  * @throws HeadstartError as `int8Backbone`
  */
 export async function int8Of(
-  { backbone, choices, report, runtime }: RunContext,
+  { choices, report, runtime }: RunContext,
+  backbone: Backbone,
   photos: readonly Photo[],
   batches: () => AsyncIterable<Tensor>,
 ): Promise<Int8> {

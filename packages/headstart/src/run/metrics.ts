@@ -5,10 +5,10 @@ import { evaluate, type SplitMetrics } from "../evaluation/index.js";
 import { readIfThere } from "../files.js";
 import { floats, int64 } from "../onnx/index.js";
 import { composeEvaluation } from "../training/index.js";
+import type { TrainedClassifier } from "./classifier.js";
 import type { RunContext } from "./context.js";
 import { photosOf } from "./dataset.js";
 import { parseJson, RUN_FILES, writeJson } from "./folder.js";
-import type { ClassifierHead } from "./head.js";
 
 /** Figures of every split. */
 export type Metrics = Readonly<Record<Split, SplitMetrics>>;
@@ -25,10 +25,10 @@ export interface Measured {
   readonly truncated: readonly string[];
 }
 
-/** Measures a head on every split, from the stored features. */
+/** Measures a classifier on every split, from the stored features. */
 export async function measure(
-  { backbone, runtime }: RunContext,
-  { dataset, sized, weight, bias }: ClassifierHead,
+  { runtime }: RunContext,
+  { backbone, dataset, sized, weight, bias }: TrainedClassifier,
 ): Promise<Measured> {
   const classes = dataset.classes.length;
   const session = await runtime.load(composeEvaluation({ featureCount: backbone.features, classes }));

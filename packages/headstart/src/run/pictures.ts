@@ -3,10 +3,11 @@ import { displayNames, SPLITS, type Split } from "../data/index.js";
 import { topClasses } from "../evaluation/index.js";
 import { writeAtomically } from "../files.js";
 import { createRandom } from "../random.js";
-import { drawConfusion, drawCurves, drawGrid } from "../report/index.js";
+import { drawConfusion, drawCurves, drawGrid, type StepPoint } from "../report/index.js";
+import type { StepRow } from "../training/index.js";
+import type { TrainedClassifier } from "./classifier.js";
 import { photosOf } from "./dataset.js";
 import { RUN_FILES } from "./folder.js";
-import type { ClassifierHead } from "./head.js";
 import type { Metrics } from "./metrics.js";
 
 /** Photos in the run's grid: five rows of five. */
@@ -21,7 +22,7 @@ const TITLES: Readonly<Record<Split, string>> = { train: "Training", validation:
  */
 export async function drawPictures(
   folder: string,
-  { dataset, history, bestEpoch, seed }: ClassifierHead,
+  { dataset, history, steps, bestEpoch, seed }: TrainedClassifier,
   metrics: Metrics,
   probabilities: Readonly<Record<Split, Float32Array>>,
 ): Promise<void> {
@@ -42,7 +43,7 @@ export async function drawPictures(
   });
   const title = `${TITLES[split]} photos`;
   const pictures = {
-    [RUN_FILES.curves]: drawCurves(history, { best: bestEpoch }),
+    [RUN_FILES.curves]: drawCurves(history, { best: bestEpoch, steps: placed(steps, history.length) }),
     [RUN_FILES.confusion]: drawConfusion(metrics[split].confusion, names, { title }),
     [RUN_FILES.grid]: drawGrid(cells, { title }),
   };
@@ -51,4 +52,9 @@ export async function drawPictures(
       async ([name, drawn]) => await writeAtomically(join(folder, name), await drawn),
     ),
   );
+}
+
+/** Steps with their place among the epochs, which have equally many. */
+function placed(steps: readonly StepRow[], epochs: number): StepPoint[] {
+  return steps.map((row, i) => ({ ...row, step: i + 1, epoch: ((i + 1) * epochs) / steps.length }));
 }

@@ -7,7 +7,7 @@ import { readIfThere, writeAtomically } from "../files.js";
 import { type Tensor, uint8, writeModel } from "../onnx/index.js";
 import { createRandom } from "../random.js";
 import { bestStrength, fitLinearHead, type Recipe } from "../training/index.js";
-import type { RunContext } from "./context.js";
+import { hasSeveralSizes, isDrawn, type RunContext, withFrozen } from "./context.js";
 import { photosOf } from "./dataset.js";
 import { parseJson, RUN_FILES, writeJson } from "./folder.js";
 import { int8Of } from "./int8-cache.js";
@@ -51,46 +51,47 @@ const decisionSchema: z.ZodType<Decision> = z.object({
  * @returns the run with the backbone that was chosen
  */
 export async function choosePrecision(context: RunContext, found: Dataset): Promise<RunContext> {
-  const { choices, folder, report } = context;
-  if (choices.precision === "float") return context;
-  const made = await readDecision(context);
-  if (made !== undefined) return { ...context, backbone: made };
-  const { backbone, reason } = await decide(context, found);
-  const decision: Decision = { precision: backbone.precision, reason };
-  if (backbone.precision === "int8")
-    await writeAtomically(join(folder, RUN_FILES.int8), writeModel(backbone.graph));
+  const { choices, folder, frozen, report } = context;
+  if (choices.precision === "float" || frozen === undefined) return context;
+  const made = await readDecision(frozen, folder);
+  if (made !== undefined) return withFrozen(context, made);
+  const { frozen: chosen, reason } = await decide(context, frozen, found);
+  const decision: Decision = { precision: chosen.precision, reason };
+  if (chosen.precision === "int8")
+    await writeAtomically(join(folder, RUN_FILES.int8), writeModel(chosen.graph));
   await writeJson(join(folder, RUN_FILES.precision), decision);
   report({ kind: "note", message: reason });
-  return { ...context, backbone };
+  return withFrozen(context, chosen);
 }
 
-/** The backbone that was chosen before the run was interrupted; undefined where none had been. */
-async function readDecision({ backbone, folder }: RunContext): Promise<Backbone | undefined> {
+/** The frozen part that was chosen before the run was interrupted; undefined where none had been. */
+async function readDecision(frozen: Backbone, folder: string): Promise<Backbone | undefined> {
   const content = await readIfThere(join(folder, RUN_FILES.precision));
   const decision = decisionSchema.safeParse(parseJson(content?.toString() ?? ""));
   if (!decision.success) return undefined;
-  if (decision.data.precision === "float32") return backbone;
+  if (decision.data.precision === "float32") return frozen;
   const bytes = await readIfThere(join(folder, RUN_FILES.int8));
-  return bytes && withInt8Graph(backbone, bytes);
+  return bytes && withInt8Graph(frozen, bytes);
 }
 
 interface Choice {
-  readonly backbone: Backbone;
+  readonly frozen: Backbone;
   readonly reason: string;
 }
 
-async function decide(context: RunContext, found: Dataset): Promise<Choice> {
-  const { backbone, choices } = context;
+async function decide(context: RunContext, frozen: Backbone, found: Dataset): Promise<Choice> {
+  const { choices } = context;
   const { recipe, precision } = choices;
   const training = photosOf(found, "train").photos;
   const photos = sampleOf(training, CALIBRATION_PHOTOS);
-  const make = () => int8Of(context, photos, () => calibrationBatches(context, photos));
+  const make = () => int8Of(context, frozen, photos, () => calibrationBatches(context, photos));
   if (precision === "int8") {
     const { backbone: int8, report } = await make();
-    return { backbone: int8, reason: `int8, as asked: ${describe(report)}` };
+    return { frozen: int8, reason: `int8, as asked: ${describe(report)}` };
   }
-  const float = (why: string): Choice => ({ backbone, reason: `float: ${why}` });
+  const float = (why: string): Choice => ({ frozen, reason: `float: ${why}` });
   if (choices.device !== "cpu") return float("int8 is for the processor");
+  if (hasSeveralSizes(choices.recipe)) return float("the frozen part in int8 is for photos of one size");
   const trial = sampleOf(training, TRIAL_PHOTOS).length + CALIBRATION_PASSES * photos.length;
   if (passesOf(recipe, found.photos.length, training.length) < 2 * trial)
     return float("with this few photos, trying int8 would take longer than it can save");
@@ -104,10 +105,10 @@ async function decide(context: RunContext, found: Dataset): Promise<Choice> {
   if (agreement.mean < LEAST_COSINE) return float(`int8 changes the features: ${describe(report)}`);
   if (milliseconds.float < LEAST_SPEED_UP * milliseconds.int8)
     return float(`int8 is hardly faster on this machine: ${describe(report)}`);
-  const accuracy = await compareAccuracy(context, int8, found);
+  const accuracy = await compareAccuracy(context, withFrozen(context, int8), found);
   const kept = `cross-validated accuracy ${percent(accuracy.int8)} against ${percent(accuracy.float)}`;
   if (accuracy.float - accuracy.int8 > MOST_LOST) return float(`int8 costs accuracy: ${kept}`);
-  return { backbone: int8, reason: `int8: ${describe(report)}, ${kept}` };
+  return { frozen: int8, reason: `int8: ${describe(report)}, ${kept}` };
 }
 
 /** How an int8 network compares with the float one, as half a sentence. */
@@ -124,10 +125,12 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
-/** How often a photo goes through the backbone in the whole run. */
-function passesOf({ stages, augmentation }: Recipe, all: number, train: number): number {
+/** How often a photo goes through the frozen part in the whole run. */
+function passesOf(recipe: Recipe, all: number, train: number): number {
+  const { stages, views } = recipe;
   const epochs = stages.reduce((sum, stage) => sum + stage.epochs, 0);
-  return augmentation === null ? stages.length * all : epochs * train;
+  if (isDrawn(recipe) && views === null) return epochs * train;
+  return stages.length * (all + ((views ?? 1) - 1) * train);
 }
 
 /** Photos by the order of their content hashes, which has nothing to do with what is on them. */
@@ -193,14 +196,14 @@ async function* pixelsOf(
 /** Accuracy of a linear head on both backbones' features, cross-validated on the same folds of training photos. */
 async function compareAccuracy(
   context: RunContext,
-  int8: Backbone,
+  int8: RunContext,
   found: Dataset,
 ): Promise<{ float: number; int8: number }> {
   const chosen = new Set(sampleOf(photosOf(found, "train").photos, TRIAL_PHOTOS));
   const sample: Dataset = { ...found, photos: found.photos.filter((photo) => chosen.has(photo)) };
   return {
     float: await crossValidated(context, sample, "float"),
-    int8: await crossValidated({ ...context, backbone: int8 }, sample, "int8"),
+    int8: await crossValidated(int8, sample, "int8"),
   };
 }
 

@@ -11,6 +11,8 @@ export type Phase =
   | "features"
   | "choosing the L2 penalty"
   | "training"
+  | "validating"
+  | "trying learning rates"
   | "measuring";
 
 /** What `train` reports while it works. */

@@ -1,17 +1,15 @@
-import type { Backbone } from "../backbones/index.js";
 import { SPLITS } from "../data/index.js";
 import { composeClassifier } from "../model/index.js";
 import type { Graph } from "../onnx/index.js";
 import { VERSION } from "../version.js";
+import type { TrainedClassifier } from "./classifier.js";
 import type { RunChoices } from "./folder.js";
-import type { ClassifierHead } from "./head.js";
 import type { Metrics } from "./metrics.js";
 
 /** The model that is shipped, with its provenance. It holds no times and no paths, so that the same run gives the same bytes. */
 export function shippedModel(
   { backboneSha256, recipe, seed }: RunChoices,
-  backbone: Backbone,
-  { dataset, weight, bias, imageSize }: ClassifierHead,
+  { backbone, dataset, weight, bias, imageSize }: TrainedClassifier,
   metrics: Metrics,
 ): Graph {
   return composeClassifier(

@@ -1,3 +1,4 @@
+import { type Backbone, composeFront } from "../backbones/index.js";
 import {
   type Dataset,
   DecodedCache,
@@ -10,52 +11,83 @@ import {
 import { HeadstartError } from "../errors.js";
 import { cacheFolder, cacheLimit } from "../files.js";
 import { float32, floats, type Tensor } from "../onnx/index.js";
-import { extractFeatures, type Failures, type LabelledFeatures } from "../training/index.js";
-import type { RunContext } from "./context.js";
+import { createRandom } from "../random.js";
+import {
+  drawInputs,
+  extractFeatures,
+  type Failures,
+  type FeatureFront,
+  type LabelledFeatures,
+  viewStage,
+} from "../training/index.js";
+import { isDrawn, type RunContext } from "./context.js";
 import { photosOf } from "./dataset.js";
 
-/** The photos of a run at one image size: their pixels, and their features in the store. */
+/** The photos of a run at one image size: their pixels, and what a network makes of them in the store. */
 export class SizedPhotos {
   readonly imageSize: number;
   readonly #store: FeatureStore;
   readonly #context: RunContext;
+  readonly #network: Backbone;
+  readonly #view: number | undefined;
   readonly #loader: PhotoLoader;
   readonly #cache: DecodedCache | undefined;
 
   private constructor(
     context: RunContext,
     imageSize: number,
+    network: Backbone,
+    view: number | undefined,
     store: FeatureStore,
     loader: PhotoLoader,
     cache: DecodedCache | undefined,
   ) {
     this.#context = context;
+    this.#network = network;
+    this.#view = view;
     this.imageSize = imageSize;
     this.#store = store;
     this.#loader = loader;
     this.#cache = cache;
   }
 
-  static async open(context: RunContext, imageSize: number): Promise<SizedPhotos> {
-    const { backbone, choices, runtime } = context;
-    const { resize, augmentation } = choices.recipe;
+  /**
+   * @param context - the run
+   * @param imageSize - side of the square that photos are squashed to, in pixels
+   * @param network - what makes the features: the run's whole backbone by default, or its frozen part
+   * @param view - which of the recipe's stored views the features are of; by default they are of the photos as they are
+   */
+  static async open(
+    context: RunContext,
+    imageSize: number,
+    network: Backbone = context.backbone,
+    view?: number,
+  ): Promise<SizedPhotos> {
+    const { choices, frozen, runtime } = context;
+    const { recipe, seed } = choices;
+    const { resize, augmentation } = recipe;
     const folder = cacheFolder();
     const limit = cacheLimit();
     const store = await FeatureStore.open(
       folder,
       {
-        backbone: backbone.digest,
+        backbone: network.digest,
         size: imageSize,
-        precision: backbone.precision,
-        preprocessing: JSON.stringify({ resize, ...backbone.preprocessing }),
+        precision: network.precision,
+        preprocessing: JSON.stringify({
+          resize,
+          ...network.preprocessing,
+          ...(view !== undefined && { augmentation, seed, view }),
+        }),
       },
       { limit },
     );
     const loader = await PhotoLoader.create(runtime, imageSize, resize);
-    // Only augmented photos are seen more than once.
     const cache =
-      augmentation === null ? undefined : DecodedCache.open(folder, { size: imageSize, resize, limit });
-    return new SizedPhotos(context, imageSize, store, loader, cache);
+      isDrawn(recipe) || frozen === undefined
+        ? DecodedCache.open(folder, { size: imageSize, resize, limit })
+        : undefined;
+    return new SizedPhotos(context, imageSize, network, view, store, loader, cache);
   }
 
   /** Decodes a photo to the image size, or reads it from the cache where it has been decoded before. */
@@ -92,8 +124,8 @@ export class SizedPhotos {
 
   /** Computes the features of these photos that are not in the store yet; returns those that cannot be decoded. */
   extract(photos: readonly Photo[], detail = ""): Promise<Failures> {
-    const { backbone, choices, report, runtime, signal } = this.#context;
-    return extractFeatures(runtime, backbone, photos, {
+    const { choices, report, runtime, signal } = this.#context;
+    return extractFeatures(runtime, this.#front(), photos, {
       imageSize: this.imageSize,
       batchSize: choices.recipe.batchSize,
       decode: (photo, into) => this.load(photo, into),
@@ -103,13 +135,34 @@ export class SizedPhotos {
     });
   }
 
+  #front(): FeatureFront {
+    const network = this.#network;
+    const view = this.#view;
+    const { recipe, seed } = this.#context.choices;
+    const { augmentation } = recipe;
+    if (view === undefined || augmentation === null)
+      return { graph: composeFront(network), features: network.features };
+    const choices = { augmentation, mixup: 0, cutmix: 0 };
+    return {
+      graph: composeFront(network, viewStage(choices, this.imageSize)),
+      features: network.features,
+      // Each photo's view is drawn by itself, whatever batch it is in.
+      inputs: (batch) =>
+        concatenated(
+          batch.map(({ digest }) =>
+            drawInputs(createRandom(seed, "view", view, digest), choices, 1, this.imageSize),
+          ),
+        ),
+    };
+  }
+
   /** The features of these photos, float [N, D], and which of the photos were cut off or damaged. */
   async features(
     photos: readonly Photo[],
   ): Promise<{ readonly features: Tensor; readonly truncated: Photo[] }> {
     const { features, truncated } = await this.#store.load(photos.map(({ digest }) => digest));
     return {
-      features: float32([photos.length, this.#context.backbone.features], features),
+      features: float32([photos.length, this.#network.features], features),
       truncated: photos.filter((_, row) => truncated[row]),
     };
   }
@@ -132,4 +185,14 @@ export function labelledFeatures(dataset: Dataset, split: Split, sized: SizedPho
     digests: photos.map(({ digest }) => digest),
     read: async (rows) => floats((await sized.features(rows.flatMap((row) => photos[row] ?? []))).features),
   };
+}
+
+/** Float inputs of single photos as those of a batch. */
+function concatenated(each: readonly Readonly<Record<string, Tensor>>[]): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(each[0] ?? {}).map(([name, { dims }]) => {
+      const values = each.flatMap((inputs) => (inputs[name] ? [...floats(inputs[name])] : []));
+      return [name, float32([each.length, ...dims.slice(1)], values)];
+    }),
+  );
 }

@@ -1,21 +1,15 @@
 import { access, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import {
-  type Backbone,
-  checkImageSize,
-  DEFAULT_BACKBONE,
-  fixedImageSize,
-  loadBackbone,
-  type NetworkChoices,
-} from "../backbones/index.js";
-import { count, type Dataset, type Skipped, type Split, scanPhotos } from "../data/index.js";
+import { DEFAULT_BACKBONE, loadBackbone } from "../backbones/index.js";
+import { count, type Dataset, type Skipped, type Split } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import type { SplitMetrics } from "../evaluation/index.js";
 import { writeAtomically } from "../files.js";
 import { writeModel } from "../onnx/index.js";
-import { type Device, Runtime, resolveRuntimeOptions } from "../runtime/index.js";
-import { type Recipe, resolveRecipe, type Stage } from "../training/index.js";
-import { VERSION } from "../version.js";
+import { Runtime } from "../runtime/index.js";
+import { begin, fetching, readPhotos, type TrainingOptions } from "./begin.js";
+import { trainClassifier } from "./classifier.js";
+import { networkOf, type RunNetwork } from "./context.js";
 import { checkSameData, countSplits, readSkipped, writeData } from "./dataset.js";
 import {
   createRunFolder,
@@ -26,52 +20,24 @@ import {
   removeHalfWritten,
   writeChoices,
 } from "./folder.js";
-import { trainClassifierHead } from "./head.js";
 import { RunLog } from "./log.js";
 import { measure, readMetrics, writeMetrics } from "./metrics.js";
 import { drawPictures } from "./pictures.js";
 import { choosePrecision } from "./precision.js";
-import { downloading, type OnProgress } from "./progress.js";
+import type { OnProgress } from "./progress.js";
 import { shippedModel } from "./ship.js";
 
 /** Choices for {@link train}. Everything has a default. */
-export interface TrainOptions extends NetworkChoices {
-  /** A recipe's name, or a recipe of one's own. Default: `default`. */
-  readonly recipe?: string | Recipe;
-  /**
-   * The pretrained network: a name that `headstart backbones` lists, `keras:resnet50`, `hf:OWNER/NAME[@REVISION]`, an address `https://…`, or
-   * the path of an `.onnx`, `.keras` or `.h5` file. Default: `efficientnet-lite0`.
-   */
-  readonly backbone?: string;
+export interface TrainOptions extends TrainingOptions {
   /**
    * What the frozen part computes in. `auto` takes int8 only where the run is long enough to try it, int8 is faster on this machine, its
    * features agree, and cross-validated accuracy falls by at most 0.3 points. Default: `auto`.
    */
   readonly precision?: Precision;
-  /** Fetch nothing: a network that has to be downloaded must have been downloaded before. Default: false. */
-  readonly offline?: boolean;
-  /** Epochs and image sizes, such as `5@224,15@299`. Default: the recipe's. */
-  readonly stages?: string | readonly Stage[];
-  /** Photos in a step. Default: the recipe's. */
-  readonly batchSize?: number;
-  /** Size of the optimiser's steps. Default: the recipe's. */
-  readonly learningRate?: number;
-  /** What everything random is drawn from: the split, the order, augmentation, dropout. Default: 0. */
-  readonly seed?: number;
-  /** Fractions of photos to train on, to validate with and to test with, where no folders say so. Default: 0.7, 0.15, 0.15. */
-  readonly split?: readonly [number, number, number];
   /** The folder that runs stand in. Default: `runs`. */
   readonly out?: string;
   /** The run's name. Default: the next number. */
   readonly name?: string;
-  /** Threads that ONNX Runtime uses. Default: as many as the machine runs at once. */
-  readonly threads?: number;
-  /** Where the network runs. Default: `cpu`. */
-  readonly device?: Device;
-  /** Ends the run early, leaving what is needed to go on with {@link resume}. */
-  readonly signal?: AbortSignal;
-  /** Called with what is going on. */
-  readonly onProgress?: OnProgress;
 }
 
 /** A finished run. */
@@ -105,32 +71,7 @@ export interface Run {
  * console.log(run.metrics.test.accuracy);
  */
 export async function train(photos: string, options: TrainOptions = {}): Promise<Run> {
-  const { stages, batchSize, learningRate, seed = 0, split = [0.7, 0.15, 0.15] } = options;
-  const asked = resolveRecipe(options.recipe ?? "default", {
-    ...(stages !== undefined && { stages }),
-    ...(batchSize !== undefined && { batchSize }),
-    ...(learningRate !== undefined && { learningRate }),
-  });
-  if (!Number.isSafeInteger(seed))
-    throw new HeadstartError("INVALID_OPTION", `The seed must be a whole number, not ${seed}.`);
-  const network = networkChoices(options);
-  const backbone = await loadBackbone(options.backbone, { ...network, ...fetching(options) });
-  const recipe = stages === undefined && typeof options.recipe !== "object" ? fitted(asked, backbone) : asked;
-  for (const { imageSize } of recipe.stages) checkImageSize(backbone, imageSize);
-  const { device, threads } = resolveRuntimeOptions(options);
-  const choices: RunChoices = {
-    version: VERSION,
-    photos: resolve(photos),
-    recipe,
-    backbone: backbone.choice,
-    network,
-    backboneSha256: backbone.digest,
-    precision: options.precision ?? "auto",
-    seed,
-    split,
-    device,
-    threads,
-  };
+  const { choices, network } = await begin(photos, options);
   // The folder is there before the photos are read, so that a process that is killed while it reads them can be gone on with.
   const { folder, discard } = await createRunFolder(options.out ?? "runs", options.name);
   let dataset: Dataset;
@@ -141,7 +82,7 @@ export async function train(photos: string, options: TrainOptions = {}): Promise
     await discard();
     throw error;
   }
-  return await carryOut(folder, choices, backbone, dataset, options);
+  return await carryOut(folder, choices, network, dataset, options);
 }
 
 /**
@@ -182,7 +123,7 @@ export async function resume(
     );
   const dataset = await readPhotos(choices, options);
   await checkSameData(absolute, dataset);
-  return await carryOut(absolute, choices, backbone, dataset, options);
+  return await carryOut(absolute, choices, networkOf(backbone, choices.recipe), dataset, options);
 }
 
 /** The run in a folder; undefined where it is not finished. */
@@ -202,7 +143,7 @@ async function readRun(folder: string): Promise<Run | undefined> {
 async function carryOut(
   folder: string,
   choices: RunChoices,
-  backbone: Backbone,
+  network: RunNetwork,
   found: Dataset,
   { signal, onProgress }: Pick<TrainOptions, "signal" | "onProgress">,
 ): Promise<Run> {
@@ -219,21 +160,22 @@ async function carryOut(
       skipped: found.skipped.length,
       warnings: found.warnings,
     });
+    const { backbone } = network;
     if (choices.backbone !== DEFAULT_BACKBONE)
       report({ kind: "note", message: `${backbone.name}: photos are prepared ${backbone.preparation}` });
     const context = await choosePrecision(
-      { folder, choices, backbone, runtime, report, ...(signal && { signal }) },
+      { folder, choices, ...network, runtime, report, ...(signal && { signal }) },
       found,
     );
-    const head = await trainClassifierHead(context, found);
-    const { dataset, sized } = head;
+    const classifier = await trainClassifier(context, found);
+    const { dataset, sized } = classifier;
     report({ kind: "progress", phase: "measuring", done: 0, total: 1, detail: "" });
-    const { metrics, probabilities, truncated } = await measure(context, head);
+    const { metrics, probabilities, truncated } = await measure(context, classifier);
     await sized.close();
     await writeData(folder, dataset, truncated);
     const model = join(folder, RUN_FILES.model);
-    await writeAtomically(model, writeModel(shippedModel(choices, context.backbone, head, metrics)));
-    await drawPictures(folder, head, metrics, probabilities);
+    await writeAtomically(model, writeModel(shippedModel(choices, classifier, metrics)));
+    await drawPictures(folder, classifier, metrics, probabilities);
     const skipped = dataset.skipped.length;
     if (truncated.length > 0)
       report({
@@ -257,54 +199,4 @@ async function carryOut(
     await runtime.close();
     await log.close();
   }
-}
-
-/** What the options say of the network. */
-function networkChoices({ features, mean, std, channels, layout }: NetworkChoices): NetworkChoices {
-  return {
-    ...(features !== undefined && { features }),
-    ...(mean !== undefined && { mean }),
-    ...(std !== undefined && { std }),
-    ...(channels !== undefined && { channels }),
-    ...(layout !== undefined && { layout }),
-  };
-}
-
-/** How the network is fetched. */
-function fetching({ offline, signal, onProgress }: Pick<TrainOptions, "offline" | "signal" | "onProgress">) {
-  return {
-    ...(offline !== undefined && { offline }),
-    ...(signal && { signal }),
-    onProgress: downloading(onProgress),
-  };
-}
-
-/** A recipe at the one image size that a network takes, where it takes only one. */
-function fitted(recipe: Recipe, backbone: Backbone): Recipe {
-  const imageSize = fixedImageSize(backbone);
-  if (imageSize === undefined) return recipe;
-  return { ...recipe, stages: recipe.stages.map(({ epochs }) => ({ epochs, imageSize })) };
-}
-
-async function readPhotos(
-  { photos, split, seed, recipe }: RunChoices,
-  { signal, onProgress }: Pick<TrainOptions, "signal" | "onProgress">,
-): Promise<Dataset> {
-  const dataset = await scanPhotos(photos, {
-    split,
-    seed,
-    ...(signal && { signal }),
-    onProgress: (done, total) =>
-      onProgress?.({ kind: "progress", phase: "reading photos", done, total, detail: "" }),
-  }).catch((error: unknown) => {
-    if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "Reading the photos was interrupted.");
-    throw error;
-  });
-  if (recipe.optimiser.kind !== "lbfgs" && countSplits(dataset.photos).validation === 0)
-    throw new HeadstartError(
-      "INVALID_DATA",
-      `There are no validation photos, and the recipe ${recipe.name} keeps the epoch that is best on them.`,
-      "Add a validation folder, or give one folder a class and let Headstart split.",
-    );
-  return dataset;
 }

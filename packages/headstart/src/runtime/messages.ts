@@ -12,7 +12,13 @@ export type Feed = { readonly name: string } & ({ readonly tensor: Tensor } | { 
 
 /** What the main thread asks of the worker. */
 export type Request =
-  | { readonly kind: "load"; readonly session: number; readonly model: Uint8Array<ArrayBuffer> | string }
+  | {
+      readonly kind: "load";
+      readonly session: number;
+      readonly model: Uint8Array<ArrayBuffer> | string;
+      /** Whether ONNX Runtime plans the memory of all values beforehand. */
+      readonly memoryPattern: boolean;
+    }
   | {
       readonly kind: "run";
       readonly session: number;

@@ -43,7 +43,7 @@ port.on("message", ({ id, request }: { id: number; request: Request }) => {
 async function answer(request: Request): Promise<Answer> {
   switch (request.kind) {
     case "load":
-      return { signature: await load(request.session, request.model) };
+      return { signature: await load(request) };
     case "run":
       return await run(request);
     case "hold":
@@ -61,12 +61,17 @@ async function answer(request: Request): Promise<Answer> {
   }
 }
 
-async function load(id: number, model: Uint8Array<ArrayBuffer> | string): Promise<Signature> {
+async function load({
+  session: id,
+  model,
+  memoryPattern,
+}: Extract<Request, { kind: "load" }>): Promise<Signature> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: settings.device === "cpu" ? ["cpu"] : [settings.device, "cpu"],
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
+    enableMemPattern: memoryPattern,
     // Every session has threads of its own, which would otherwise spin after a run and take the processor from the next session's and
     // from decoding.
     extra: { session: { intra_op: { allow_spinning: "0" } } },

@@ -1,15 +1,30 @@
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { channel, patterned, worstDifference } from "../../test/support/figures.js";
 import { runGraph } from "../../test/support/run-graph.js";
 import { readSafetensors } from "../../test/support/safetensors.js";
 import { shared } from "../../test/support/shared.js";
-import { type AffineParameters, affineMatrix } from "../data/index.js";
+import type { PhotoStage } from "../backbones/index.js";
+import {
+  type AffineParameters,
+  affineMatrix,
+  type ColourParameters,
+  type Crop,
+  colourMatrix,
+  cropMatrix,
+} from "../data/index.js";
 import { float32, floats, GraphBuilder } from "../onnx/index.js";
-import { affineStage } from "./augment.js";
+import { affineStage, colourStage } from "./augment.js";
 
 /** Views of square photos [N, size, size, 3], each by its own matrix. */
-async function views(
+const views = (photos: readonly Float32Array[], matrices: readonly Float32Array[], size: number) =>
+  through(affineStage(size), "affine", photos, matrices, size);
+
+/** Square photos [N, size, size, 3] through a stage that takes a matrix for each. */
+async function through(
+  stage: PhotoStage,
+  input: "affine" | "colour",
   photos: readonly Float32Array[],
   matrices: readonly Float32Array[],
   size: number,
@@ -17,16 +32,18 @@ async function views(
   const b = new GraphBuilder("augmentation");
   const photo = b.input("photo", "float32", ["N", size, size, 3]);
   const planes = b.node("Transpose", [photo], { perm: [0, 3, 1, 2] });
-  const view = affineStage(size)(b, planes);
+  const view = stage(b, planes);
   b.output("view", "float32", ["N", size, size, 3], b.node("Transpose", [view], { perm: [0, 2, 3, 1] }));
   const pixels = size * size * 3;
   const all = new Float32Array(photos.length * pixels);
-  const affine = new Float32Array(photos.length * 6);
+  const columns = input === "affine" ? 3 : 4;
+  const rows = input === "affine" ? 2 : 3;
+  const matrix = new Float32Array(photos.length * rows * columns);
   for (const [i, values] of photos.entries()) all.set(values, i * pixels);
-  for (const [i, values] of matrices.entries()) affine.set(values, i * 6);
+  for (const [i, values] of matrices.entries()) matrix.set(values, i * rows * columns);
   const found = await runGraph(b.build(), {
     photo: float32([photos.length, size, size, 3], all),
-    affine: float32([photos.length, 2, 3], affine),
+    [input]: float32([photos.length, rows, columns], matrix),
   });
   const values = floats(found.view ?? float32([0], []));
   return photos.map((_, i) => values.slice(i * pixels, (i + 1) * pixels));
@@ -42,6 +59,16 @@ async function viewOf(
 }
 
 const photo = Float32Array.from(patterned(5, 5).data);
+
+/** What torchvision makes of `patterned(6, 6)`, by bench/peers/torchvision_views.py. */
+const TORCHVISION: readonly {
+  readonly crop?: Crop;
+  readonly colour?: ColourParameters;
+  readonly pixels: readonly number[];
+}[] = JSON.parse(
+  readFileSync(new URL("../../test/fixtures/augmentation/torchvision.json", import.meta.url), "utf8"),
+);
+const six = Float32Array.from(patterned(6, 6).data);
 
 describe("affineStage", () => {
   test("the matrix of no change changes nothing", async () => {
@@ -94,6 +121,25 @@ describe("affineStage", () => {
     expect(first).toEqual(await viewOf(photo, { theta: 20 }, 5));
   });
 
+  const crops = TORCHVISION.flatMap(({ crop, pixels }) => (crop ? [{ ...crop, pixels }] : []));
+  test.each(crops)("crops $left, $top, $width x $height as torchvision does", async ({ pixels, ...crop }) => {
+    const [view = photo] = await views([six], [Float32Array.from(cropMatrix(crop, 6))], 6);
+    const within = (place: number, start: number, length: number) => {
+      const shown = start + ((place + 0.5) * length) / 6 - 0.5;
+      return shown >= start && shown <= start + length - 1;
+    };
+    let compared = 0;
+    for (let y = 0; y < 6; y++)
+      for (let x = 0; x < 6; x++) {
+        // Nearer to the edge torchvision repeats the crop's last pixel; the view shows what is beyond.
+        if (!within(x, crop.left, crop.width) || !within(y, crop.top, crop.height)) continue;
+        const at = (y * 6 + x) * 3;
+        expect(worstDifference(view.slice(at, at + 3), pixels.slice(at, at + 3))).toBeLessThan(2e-3);
+        compared++;
+      }
+    expect(compared).toBeGreaterThanOrEqual(8);
+  });
+
   const golden = shared("golden/keras/affine.json");
   test.skipIf(!golden)("all of Keras's views of a photo of 64 x 64 (needs ../shared)", async () => {
     const cases: (AffineParameters & { readonly flip_horizontal?: boolean })[] = JSON.parse(
@@ -118,5 +164,59 @@ describe("affineStage", () => {
     });
     expect(worst).toHaveLength(12);
     expect(Math.max(...worst)).toBeLessThan(0.003);
+  });
+});
+
+describe("colourStage", () => {
+  const recoloured = (
+    photos: readonly Float32Array[],
+    parameters: readonly ColourParameters[],
+    size: number,
+  ) => through(colourStage(size), "colour", photos, parameters.map(colourMatrix), size);
+
+  test("the matrix of no change changes nothing", async () => {
+    const [found = six] = await recoloured([photo], [{}], 5);
+    expect(worstDifference(found, photo)).toBeLessThan(1e-4);
+  });
+
+  const colours = TORCHVISION.flatMap(({ colour, pixels }) => (colour ? [{ colour, pixels }] : []));
+  test.each(colours)("$colour as torchvision does it", async ({ colour, pixels }) => {
+    const { contrast = 1, saturation = 1 } = colour;
+    const [found = photo] = await recoloured([six], [colour], 6);
+    // torchvision's weights of luminance are 0.2989, 0.587 and 0.114, so that white has 0.9999 of it; here red has 0.299.
+    const luminance = 0.0001 * 255 * (Math.abs(1 - contrast) + Math.abs(1 - saturation));
+    expect(worstDifference(found, pixels)).toBeLessThan(luminance + 1e-3);
+  });
+
+  test("a turn of hue keeps the luminance where nothing is clipped", async () => {
+    const muted = six.map((value) => 100 + value / 5);
+    const [found = photo] = await recoloured([muted], [{ hue: 50 }], 6);
+    const luminance = (pixels: Float32Array) =>
+      channel(pixels, 0).map(
+        (red, i) => 0.299 * red + 0.587 * (pixels[3 * i + 1] ?? 0) + 0.114 * (pixels[3 * i + 2] ?? 0),
+      );
+    expect(worstDifference(luminance(found), luminance(muted))).toBeLessThan(1e-3);
+    expect(worstDifference(found, muted)).toBeGreaterThan(10);
+  });
+
+  test("gives each photo its own colours, about its own mean, from 0 to 255", async () => {
+    const factor = fc.double({ min: 0, max: 5, noNaN: true });
+    const parameters = fc.record({
+      brightness: factor,
+      contrast: factor,
+      saturation: factor,
+      hue: fc.double({ min: -180, max: 180, noNaN: true }),
+    });
+    const dark = six.map((value) => value / 4);
+    await fc.assert(
+      fc.asyncProperty(parameters, parameters, async (one, other) => {
+        const [first, second = photo] = await recoloured([six, dark], [one, other], 6);
+        expect(second).toEqual((await recoloured([dark], [other], 6))[0]);
+        expect(first).toEqual((await recoloured([six], [one], 6))[0]);
+        expect(Math.min(...second)).toBeGreaterThanOrEqual(0);
+        expect(Math.max(...second)).toBeLessThanOrEqual(255);
+      }),
+      { numRuns: 10 },
+    );
   });
 });

@@ -13,6 +13,7 @@ import {
   loadCheckpoint,
   saveCheckpoint,
   writeResults,
+  writeSteps,
 } from "./checkpoint.js";
 
 let folder = "";
@@ -41,6 +42,7 @@ const state: CheckpointState = {
   step: 7,
   bestEpoch: 1,
   bestValidationLoss: 0.2,
+  bestValidationAccuracy: 0.75,
   bestImageSize: 224,
   history: [row],
 };
@@ -87,6 +89,7 @@ const checkpoints: fc.Arbitrary<Checkpoint> = fc.record({
     step: count,
     bestEpoch: count,
     bestValidationLoss: fc.option(figure),
+    bestValidationAccuracy: fc.option(figure),
     bestImageSize: count,
     history: rows,
   }),
@@ -169,3 +172,13 @@ function plain(tensors: ReadonlyMap<string, Tensor> | undefined) {
     .map(([name, { type, dims, data }]) => [name, type, dims, [...data]] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
+
+describe("writeSteps", () => {
+  test("has a row for each step, in the precision that checkpoints keep", () => {
+    const step = { loss: Math.fround(0.7), accuracy: 0.5, learningRate: Math.fround(1e-4) };
+    expect(writeSteps([step, { ...step, loss: 2 }])).toBe(
+      "step,loss,accuracy,learningRate\n1,0.7,0.5,0.0001\n2,2,0.5,0.0001\n",
+    );
+    expect(writeSteps([])).toBe("step,loss,accuracy,learningRate\n");
+  });
+});

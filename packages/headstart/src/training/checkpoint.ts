@@ -25,6 +25,15 @@ export interface EpochRow {
   readonly learningRate: number | null;
 }
 
+/** What one step came to: a row of a run's `steps.csv`. */
+export interface StepRow {
+  /** Mean training loss of its photos, before it moved the parameters. */
+  readonly loss: number;
+  /** Accuracy on its photos, 0 to 1, before it moved the parameters. */
+  readonly accuracy: number;
+  readonly learningRate: number;
+}
+
 /** Where a run stands after an epoch, or in the middle of one that was interrupted. */
 export interface CheckpointState {
   /** Epochs done, in all stages together. */
@@ -40,10 +49,12 @@ export interface CheckpointState {
   readonly correctSum: number;
   /** Steps done, in all stages together. */
   readonly step: number;
-  /** The epoch with the lowest validation loss, counted from 1; 0 before the first. */
+  /** The epoch that is best on the validation photos, counted from 1; 0 before the first. */
   readonly bestEpoch: number;
   /** Its validation loss; `null` where there is none. */
   readonly bestValidationLoss: number | null;
+  /** Its accuracy on the validation photos; `null` where there is none. */
+  readonly bestValidationAccuracy: number | null;
   /** The image size that it was trained at. */
   readonly bestImageSize: number;
   /** Every epoch so far. */
@@ -74,6 +85,7 @@ const stateSchema: z.ZodType<CheckpointState> = z.object({
   step: count,
   bestEpoch: count,
   bestValidationLoss: figure.nullable(),
+  bestValidationAccuracy: figure.nullable().default(null),
   bestImageSize: count,
   history: z.array(
     z.object({
@@ -139,4 +151,16 @@ const COLUMNS = [
 /** The text of `results.csv`: a heading, then a row for each epoch; what there is none of stays empty. */
 export function writeResults(history: readonly EpochRow[]): string {
   return stringify([[...COLUMNS], ...history.map((row) => COLUMNS.map((column) => row[column]))]);
+}
+
+/** The text of `steps.csv`: a heading, then a row for each step, counted from 1. */
+export function writeSteps(steps: readonly StepRow[]): string {
+  const figure = (value: number) => Number(value.toPrecision(7));
+  const rows = steps.map(({ loss, accuracy, learningRate }, i) => [
+    i + 1,
+    figure(loss),
+    figure(accuracy),
+    figure(learningRate),
+  ]);
+  return stringify([["step", "loss", "accuracy", "learningRate"], ...rows]);
 }

@@ -10,13 +10,15 @@ import { type Backbone, composeFront } from "../backbones/index.js";
 import { decodePhoto, FeatureStore } from "../data/index.js";
 import { floats } from "../onnx/index.js";
 import { Runtime } from "../runtime/index.js";
-import { type ExtractOptions, extractFeatures, type FeaturePhoto } from "./features.js";
+import { type ExtractOptions, extractFeatures, type FeatureFront, type FeaturePhoto } from "./features.js";
 
 const SIZE = 16;
 const runtime = Runtime.start({ threads: 1 });
 const folder = newFolder();
 let backbone: Backbone;
 let photos: FeaturePhoto[];
+
+const front = (): FeatureFront => ({ graph: composeFront(backbone), features: backbone.features });
 
 beforeAll(async () => {
   backbone = await tinyBackbone(folder);
@@ -65,7 +67,7 @@ describe("extractFeatures", () => {
   test("stores what the backbone makes of each photo", async () => {
     const store = await openStore();
     const { options } = optionsFor(store);
-    expect(await extractFeatures(runtime, backbone, photos, options)).toEqual(new Map());
+    expect(await extractFeatures(runtime, front(), photos, options)).toEqual(new Map());
     const { features, length } = await store.load(digestsOf(photos));
     expect(length).toBe(TINY_FEATURES);
     const session = await runtime.load(composeFront(backbone));
@@ -83,20 +85,20 @@ describe("extractFeatures", () => {
     const store = await openStore();
     const copies = photos.map((photo) => ({ ...photo, name: `copy of ${photo.name}` }));
     const first = optionsFor(store);
-    await extractFeatures(runtime, backbone, [...photos, ...copies], first.options);
+    await extractFeatures(runtime, front(), [...photos, ...copies], first.options);
     expect(first.decoded.toSorted()).toEqual(digestsOf(photos).sort());
     const progress: number[][] = [];
     const second = optionsFor(store, { onProgress: (...step) => progress.push(step) });
-    await extractFeatures(runtime, backbone, copies, second.options);
+    await extractFeatures(runtime, front(), copies, second.options);
     expect(second.decoded).toEqual([]);
     expect(progress).toEqual([[21, 21]]);
   });
 
   test("computes only what is not there yet", async () => {
     const store = await openStore();
-    await extractFeatures(runtime, backbone, photos.slice(0, 9), optionsFor(store).options);
+    await extractFeatures(runtime, front(), photos.slice(0, 9), optionsFor(store).options);
     const rest = optionsFor(store);
-    await extractFeatures(runtime, backbone, photos, rest.options);
+    await extractFeatures(runtime, front(), photos, rest.options);
     expect(rest.decoded).toEqual(digestsOf(photos.slice(9)));
   });
 
@@ -111,13 +113,13 @@ describe("extractFeatures", () => {
     const store = await openStore();
     const { options } = optionsFor(store, { onProgress: (...step) => progress.push(step) });
     const mixed = [...photos.slice(0, 3), ...bad, ...photos.slice(3)];
-    const failures = await extractFeatures(runtime, backbone, mixed, options);
+    const failures = await extractFeatures(runtime, front(), mixed, options);
     expect([...failures.keys()]).toEqual(digestsOf(bad));
     expect(failures.get(digestOf("a.jpg"))).toMatch(/^The file cannot be used: /);
     expect(await store.missing(digestsOf(mixed))).toEqual(digestsOf(bad));
     expect(progress[0]).toEqual([0, 23]);
     expect(progress.at(-1)).toEqual([23, 23]);
-    const none = await extractFeatures(runtime, backbone, bad, options);
+    const none = await extractFeatures(runtime, front(), bad, options);
     expect([...none.keys()]).toEqual(digestsOf(bad));
     expect(progress.at(-1)).toEqual([2, 2]);
   });
@@ -130,7 +132,7 @@ describe("extractFeatures", () => {
         return { truncated: path.endsWith("05.jpg") };
       },
     });
-    await extractFeatures(runtime, backbone, photos, options);
+    await extractFeatures(runtime, front(), photos, options);
     const { truncated } = await store.load(digestsOf(photos));
     expect(truncated).toEqual(photos.map(({ name }) => name.endsWith("05.jpg")));
   });
@@ -143,7 +145,7 @@ describe("extractFeatures", () => {
       signal: controller.signal,
       onProgress: (done) => done >= 4 && controller.abort(),
     });
-    await expect(extractFeatures(runtime, backbone, photos, options)).rejects.toMatchObject({
+    await expect(extractFeatures(runtime, front(), photos, options)).rejects.toMatchObject({
       code: "INTERRUPTED",
     });
     const again = await openStore(cache);
@@ -151,10 +153,10 @@ describe("extractFeatures", () => {
     expect(missing.length).toBeGreaterThan(0);
     expect(missing.length).toBeLessThanOrEqual(21 - 4);
     const rest = optionsFor(again);
-    await extractFeatures(runtime, backbone, photos, rest.options);
+    await extractFeatures(runtime, front(), photos, rest.options);
     expect(rest.decoded).toEqual(missing);
     const whole = await openStore();
-    await extractFeatures(runtime, backbone, photos, optionsFor(whole).options);
+    await extractFeatures(runtime, front(), photos, optionsFor(whole).options);
     const digests = digestsOf(photos);
     expect(await again.load(digests)).toEqual(await whole.load(digests));
   });
@@ -164,6 +166,6 @@ describe("extractFeatures", () => {
     const { options } = optionsFor(await openStore(), {
       onProgress: (done) => done > 0 && void other.close(),
     });
-    await expect(extractFeatures(other, backbone, photos, options)).rejects.toThrow(/closed/);
+    await expect(extractFeatures(other, front(), photos, options)).rejects.toThrow(/closed/);
   });
 });

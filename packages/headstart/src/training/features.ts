@@ -1,7 +1,6 @@
-import { type Backbone, composeFront } from "../backbones/index.js";
 import { decodeBatches, type FeatureStore, type Photo } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import { floats } from "../onnx/index.js";
+import { floats, type Graph, type Tensor } from "../onnx/index.js";
 import type { Runtime } from "../runtime/index.js";
 
 /** Batches that the runtime has been given before the first is done, so that it never waits. */
@@ -9,6 +8,16 @@ const UNDER_WAY = 2;
 
 /** A photo, as far as its features are concerned. */
 export type FeaturePhoto = Pick<Photo, "path" | "name" | "digest">;
+
+/** What makes features of photos. */
+export interface FeatureFront {
+  /** Input `image` uint8 [N, S, S, 3] and those of `inputs`; output `features` float [N, D]. */
+  readonly graph: Graph;
+  /** D. */
+  readonly features: number;
+  /** What else the graph reads for some photos. */
+  readonly inputs?: (photos: readonly FeaturePhoto[]) => Readonly<Record<string, Tensor>>;
+}
 
 /** How {@link extractFeatures} works. */
 export interface ExtractOptions {
@@ -37,7 +46,7 @@ export type Failures = ReadonlyMap<string, string>;
  */
 export async function extractFeatures(
   runtime: Runtime,
-  backbone: Backbone,
+  front: FeatureFront,
   photos: readonly FeaturePhoto[],
   options: ExtractOptions,
 ): Promise<Failures> {
@@ -50,7 +59,7 @@ export async function extractFeatures(
   onProgress?.(done, unique.length);
   if (missing.length === 0) return failures;
 
-  const session = await runtime.load(composeFront(backbone));
+  const session = await runtime.load(front.graph);
   const underWay: Promise<void>[] = [];
   try {
     const batches = decodeBatches(missing, {
@@ -69,10 +78,11 @@ export async function extractFeatures(
           dims: [indices.length, imageSize, imageSize, 3],
           data: pixels,
         } as const;
-        const running = session.run<"features">({ image }).then(async ({ features }) => {
+        const others = front.inputs?.(indices.flatMap((index) => missing[index] ?? []));
+        const running = session.run<"features">({ image, ...others }).then(async ({ features }) => {
           const values = floats(features);
           for (const [row, index] of indices.entries()) {
-            const own = values.subarray(row * backbone.features, (row + 1) * backbone.features);
+            const own = values.subarray(row * front.features, (row + 1) * front.features);
             await store.add(missing[index]?.digest ?? "", own, truncated.includes(index));
           }
           done += indices.length;

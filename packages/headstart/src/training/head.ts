@@ -8,8 +8,12 @@ export const HEAD_PARAMETERS = ["head.weight", "head.bias"] as const;
 /** Name of one of the head's parameters. */
 export type HeadParameter = (typeof HEAD_PARAMETERS)[number];
 
-/** How the head's kernel starts: drawn from Glorot's uniform distribution, or zeros. The bias always starts as zeros. */
-export type Initial = "glorot-uniform" | "zeros";
+/**
+ * How the head starts: its kernel drawn from Glorot's uniform distribution, or zeros, the bias zeros; or `solved`: both as logistic
+ * regression on the features of the untrained network has them, its L2 penalty chosen by cross-validation (Kumar et al., Fine-tuning can
+ * distort pretrained features, 2022).
+ */
+export type Initial = "glorot-uniform" | "zeros" | "solved";
 
 /**
  * Shapes of the head's parameters: `head.weight` `[D, C]` and `head.bias` `[C]`.

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { runGraph } from "../../test/support/run-graph.js";
-import { float32, floats, GraphBuilder, type Tensor } from "../onnx/index.js";
-import { addUpdate, type Optimiser, slotsOf } from "./optimisers.js";
+import { openGraph, runGraph } from "../../test/support/run-graph.js";
+import { readSafetensors } from "../../test/support/safetensors.js";
+import { shared } from "../../test/support/shared.js";
+import { differentiate } from "../autodiff/index.js";
+import { float32, floats, type Graph, GraphBuilder, type Tensor } from "../onnx/index.js";
+import { addHead, HEAD_PARAMETERS } from "./head.js";
+import { addCrossEntropy } from "./losses.js";
+import { type AdamW, createUpdate, type Optimiser, type Sgd, slotsOf } from "./optimisers.js";
 
 const START = [1, -2, 0.5];
 const GRADIENTS = [
@@ -68,7 +73,7 @@ const CASES: readonly {
   },
 ];
 
-describe("addUpdate", () => {
+describe("createUpdate", () => {
   test.each(CASES)("$name takes the steps that the formulas give", async (expected) => {
     const { optimiser } = expected;
     const graph = updateGraph(optimiser, START.length);
@@ -120,18 +125,102 @@ describe("addUpdate", () => {
     expect(Math.abs((floats(await at(1))[0] ?? 0) + 1)).toBeLessThan(1e-6);
     expect(floats(await at(1e5))[0]).toBeCloseTo(-0.1 / Math.sqrt(1e-4 / (1 - 0.9999 ** 1e5)), 4);
   });
+
+  test.each<Sgd | AdamW>([
+    { kind: "sgd", learningRate: 0.1, momentum: 0.9, weightDecay: 0.1 },
+    { kind: "adamw", learningRate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 },
+  ])("$kind leaves out weight decay where it is told to", async (decayed) => {
+    const without: Optimiser = { ...decayed, weightDecay: 0 };
+    const feeds = {
+      parameter: float32([2], [1, -2]),
+      gradient: float32([2], [0.5, 0.25]),
+      ...Object.fromEntries(slotsOf(decayed).map((slot) => [slot, float32([2], [0, 0])])),
+      learning_rate: float32([], [0.1]),
+      step: float32([], [1]),
+    };
+    const next = async (optimiser: Optimiser, decay: boolean) =>
+      tensorOf(await runGraph(updateGraph(optimiser, 2, decay), feeds), "parameter.next");
+    expect(await next(decayed, false)).toEqual(await next(without, true));
+    expect(await next(decayed, true)).not.toEqual(await next(without, true));
+  });
 });
 
-function updateGraph(optimiser: Optimiser, size: number) {
+const golden = shared("golden/head/head.safetensors");
+
+describe.skipIf(!golden)(
+  "createUpdate on the golden head, with weight decay on everything (needs ../shared)",
+  () => {
+    test.each<[string, Optimiser]>([
+      [
+        "sgd_nesterov_decay",
+        { kind: "sgd", learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.001 },
+      ],
+      [
+        "adamw",
+        { kind: "adamw", learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05 },
+      ],
+    ])("%s takes the same 30 steps", async (name, optimiser) => {
+      const data = Object.fromEntries(readSafetensors(golden ?? ""));
+      const graph = await openGraph(headGraph(optimiser));
+      let state: Record<string, Tensor> = {
+        "head.weight": tensorOf(data, "w0"),
+        "head.bias": tensorOf(data, "b0"),
+      };
+      for (const parameter of HEAD_PARAMETERS) {
+        const { dims } = tensorOf(state, parameter);
+        const zeros = float32(dims, new Float32Array(dims.reduce((product, size) => product * size, 1)));
+        for (const slot of slotsOf(optimiser)) state[`${parameter}.${slot}`] = zeros;
+      }
+      for (let step = 1; step <= 30; step++) {
+        const results = await graph.run({
+          ...state,
+          features: tensorOf(data, "x"),
+          label: tensorOf(data, "y"),
+          learning_rate: float32([], [optimiser.learningRate]),
+          step: float32([], [step]),
+        });
+        state = Object.fromEntries(
+          Object.entries(results).map(([output, tensor]) => [output.slice(0, -".next".length), tensor]),
+        );
+      }
+      expectClose(tensorOf(state, "head.weight"), [...floats(tensorOf(data, `${name}.w`))]);
+      expectClose(tensorOf(state, "head.bias"), [...floats(tensorOf(data, `${name}.b`))]);
+    });
+  },
+);
+
+/** One step of the golden head, its optimiser the same for weight and bias. */
+function headGraph(optimiser: Optimiser): Graph {
+  const shapes = { "head.weight": [24, 5], "head.bias": [5] };
+  const b = new GraphBuilder("head");
+  const features = b.input("features", "float32", ["N", 24]);
+  const label = b.input("label", "int64", ["N"]);
+  const [weight = "", bias = ""] = HEAD_PARAMETERS.map((name) => b.input(name, "float32", shapes[name]));
+  const { logits } = addHead(b, { features, weight, bias });
+  const { loss } = addCrossEntropy(b, { logits, label, classes: 5 });
+  const { graph, gradients } = differentiate(b.build(), loss, HEAD_PARAMETERS);
+  const whole = GraphBuilder.from(graph);
+  const learningRate = whole.input("learning_rate", "float32", []);
+  const update = createUpdate(whole, optimiser, whole.input("step", "float32", []));
+  for (const parameter of HEAD_PARAMETERS) {
+    const slots = slotsOf(optimiser).map((slot) => `${parameter}.${slot}`);
+    for (const slot of slots) whole.input(slot, "float32", shapes[parameter]);
+    const next = update({ parameter, gradient: gradients.get(parameter) ?? "", slots, learningRate });
+    whole.output(`${parameter}.next`, "float32", shapes[parameter], next.parameter);
+    for (const [index, slot] of slots.entries())
+      whole.output(`${slot}.next`, "float32", shapes[parameter], next.slots[index]);
+  }
+  return whole.build();
+}
+
+function updateGraph(optimiser: Optimiser, size: number, decay = true) {
   const b = new GraphBuilder("update");
-  const inputs = {
-    parameter: b.input("parameter", "float32", [size]),
-    gradient: b.input("gradient", "float32", [size]),
-    slots: slotsOf(optimiser).map((slot) => b.input(slot, "float32", [size])),
-    learningRate: b.input("learning_rate", "float32", []),
-    step: b.input("step", "float32", []),
-  };
-  const next = addUpdate(b, optimiser, inputs);
+  const parameter = b.input("parameter", "float32", [size]);
+  const gradient = b.input("gradient", "float32", [size]);
+  const slots = slotsOf(optimiser).map((slot) => b.input(slot, "float32", [size]));
+  const learningRate = b.input("learning_rate", "float32", []);
+  const update = createUpdate(b, optimiser, b.input("step", "float32", []));
+  const next = update({ parameter, gradient, slots, learningRate, decay });
   b.output("parameter.next", "float32", [size], next.parameter);
   for (const [index, slot] of slotsOf(optimiser).entries())
     b.output(`${slot}.next`, "float32", [size], next.slots[index]);

@@ -47,7 +47,7 @@ export interface AdamW extends Omit<Adam, "kind"> {
 /** A rule that turns a gradient into new parameters, one step at a time. */
 export type Optimiser = Sgd | Rmsprop | Adam | AdamW;
 
-/** What {@link addUpdate} works on: names of values in the graph. */
+/** What an {@link Update} works on: names of values in the graph. */
 export interface UpdateInputs {
   /** The parameter, of any shape. */
   readonly parameter: string;
@@ -55,11 +55,17 @@ export interface UpdateInputs {
   readonly gradient: string;
   /** The optimiser's memory, each of the parameter's shape, in the order of {@link slotsOf}. Before the first step: zeros. */
   readonly slots: readonly string[];
-  /** Float scalar: the learning rate of this step. */
+  /** Float scalar: the learning rate of this parameter in this step. */
   readonly learningRate: string;
-  /** Float scalar: which step it is, counted from 1. */
-  readonly step: string;
+  /** Whether the optimiser's weight decay applies to this parameter; true by default. */
+  readonly decay?: boolean;
 }
+
+/** Adds the nodes of one optimiser step for one parameter, and returns names of the new parameter and the new slots. */
+export type Update = (inputs: UpdateInputs) => {
+  readonly parameter: string;
+  readonly slots: readonly string[];
+};
 
 /**
  * Names of what an optimiser remembers about each parameter from step to step, each a tensor of the parameter's shape that starts as zeros.
@@ -80,73 +86,80 @@ export function slotsOf(optimiser: Optimiser): readonly string[] {
 }
 
 /**
- * Adds one optimiser step for one parameter to a graph. The learning rate comes from the graph, not from the optimiser, so that a
- * schedule can change it from step to step.
+ * What adds optimiser steps to a graph, one call for each parameter; scalars that all parameters need are made once. The learning rate
+ * comes from the graph, not from the optimiser, so that it can change from step to step and differ between parameters.
  *
  * @param builder - the graph that the nodes are added to
  * @param optimiser - the rule
- * @param inputs - names of the values it reads
- * @returns names of the new parameter and the new slots, in the order of {@link slotsOf}
+ * @param step - float scalar of the graph: which step it is, counted from 1
  */
-export function addUpdate(
-  builder: GraphBuilder,
-  optimiser: Optimiser,
-  inputs: UpdateInputs,
-): { parameter: string; slots: string[] } {
+export function createUpdate(builder: GraphBuilder, optimiser: Optimiser, step: string): Update {
   switch (optimiser.kind) {
     case "sgd":
-      return addSgd(builder, optimiser, inputs);
+      return sgd(builder, optimiser);
     case "rmsprop":
-      return addRmsprop(builder, optimiser, inputs);
+      return rmsprop(builder, optimiser);
     case "adam":
-      return addAdam(builder, optimiser, inputs, 0);
+      return adam(builder, optimiser, 0, step);
     case "adamw":
-      return addAdam(builder, optimiser, inputs, optimiser.weightDecay);
+      return adam(builder, optimiser, optimiser.weightDecay, step);
   }
 }
 
-function addSgd(
-  b: GraphBuilder,
-  { momentum = 0, nesterov = false, weightDecay = 0 }: Sgd,
-  { parameter, gradient, slots: [velocity], learningRate }: UpdateInputs,
-): { parameter: string; slots: string[] } {
-  const slope = weightDecay
-    ? b.node("Add", [gradient, b.node("Mul", [parameter, b.scalar(weightDecay)])])
-    : gradient;
-  if (!momentum || velocity === undefined)
-    return { parameter: descend(b, parameter, learningRate, slope), slots: [] };
-  const next = b.node("Add", [b.node("Mul", [velocity, b.scalar(momentum)]), slope]);
-  const direction = nesterov ? b.node("Add", [slope, b.node("Mul", [next, b.scalar(momentum)])]) : next;
-  return { parameter: descend(b, parameter, learningRate, direction), slots: [next] };
+function sgd(b: GraphBuilder, { momentum = 0, nesterov = false, weightDecay = 0 }: Sgd): Update {
+  return ({ parameter, gradient, slots: [velocity], learningRate, decay = true }) => {
+    const slope =
+      decay && weightDecay
+        ? b.node("Add", [gradient, b.node("Mul", [parameter, b.scalar(weightDecay)])])
+        : gradient;
+    if (!momentum || velocity === undefined)
+      return { parameter: descend(b, parameter, learningRate, slope), slots: [] };
+    const next = b.node("Add", [b.node("Mul", [velocity, b.scalar(momentum)]), slope]);
+    const direction = nesterov ? b.node("Add", [slope, b.node("Mul", [next, b.scalar(momentum)])]) : next;
+    return { parameter: descend(b, parameter, learningRate, direction), slots: [next] };
+  };
 }
 
-function addRmsprop(
-  b: GraphBuilder,
-  { rho, epsilon }: Rmsprop,
-  { parameter, gradient, slots: [meanSquare = ""], learningRate }: UpdateInputs,
-): { parameter: string; slots: string[] } {
-  const next = blend(b, meanSquare, b.node("Mul", [gradient, gradient]), rho);
-  const scale = b.node("Add", [b.node("Sqrt", [next]), b.scalar(epsilon)]);
-  return { parameter: descend(b, parameter, learningRate, b.node("Div", [gradient, scale])), slots: [next] };
+function rmsprop(b: GraphBuilder, { rho, epsilon }: Rmsprop): Update {
+  return ({ parameter, gradient, slots: [meanSquare = ""], learningRate }) => {
+    const next = blend(b, meanSquare, b.node("Mul", [gradient, gradient]), rho);
+    const scale = b.node("Add", [b.node("Sqrt", [next]), b.scalar(epsilon)]);
+    return {
+      parameter: descend(b, parameter, learningRate, b.node("Div", [gradient, scale])),
+      slots: [next],
+    };
+  };
 }
 
-function addAdam(
+/**
+ * `parameter - rate * (m / c1) / (sqrt(v / c2) + epsilon)`, with the corrections c1 and c2 moved into scalars:
+ * `parameter - (rate * sqrt(c2) / c1) * m / (sqrt(v) + epsilon * sqrt(c2))`.
+ */
+function adam(
   b: GraphBuilder,
   { beta1, beta2, epsilon }: Omit<Adam, "kind">,
-  { parameter, gradient, slots: [first = "", second = ""], learningRate, step }: UpdateInputs,
   weightDecay: number,
-): { parameter: string; slots: string[] } {
-  const shrunk = weightDecay
-    ? descend(b, parameter, b.node("Mul", [learningRate, b.scalar(weightDecay)]), parameter)
-    : parameter;
-  const nextFirst = blend(b, first, gradient, beta1);
-  const nextSecond = blend(b, second, b.node("Mul", [gradient, gradient]), beta2);
-  const mean = b.node("Div", [nextFirst, oneMinusPower(b, beta1, step)]);
-  const square = b.node("Div", [nextSecond, oneMinusPower(b, beta2, step)]);
-  const scale = b.node("Add", [b.node("Sqrt", [square]), b.scalar(epsilon)]);
-  return {
-    parameter: descend(b, shrunk, learningRate, b.node("Div", [mean, scale])),
-    slots: [nextFirst, nextSecond],
+  step: string,
+): Update {
+  const root = b.node("Sqrt", [oneMinusPower(b, beta2, step)]);
+  const correction = b.node("Div", [root, oneMinusPower(b, beta1, step)]);
+  const floor = b.node("Mul", [root, b.scalar(epsilon)]);
+  const rates = new Map<string, { readonly rate: string; readonly keep: string }>();
+  const ratesOf = (learningRate: string) => {
+    const made = rates.get(learningRate) ?? {
+      rate: b.node("Mul", [learningRate, correction]),
+      keep: b.node("Sub", [b.scalar(1), b.node("Mul", [learningRate, b.scalar(weightDecay)])]),
+    };
+    rates.set(learningRate, made);
+    return made;
+  };
+  return ({ parameter, gradient, slots: [first = "", second = ""], learningRate, decay = true }) => {
+    const { rate, keep } = ratesOf(learningRate);
+    const nextFirst = blend(b, first, gradient, beta1);
+    const nextSecond = blend(b, second, b.node("Mul", [gradient, gradient]), beta2);
+    const direction = b.node("Div", [nextFirst, b.node("Add", [b.node("Sqrt", [nextSecond]), floor])]);
+    const shrunk = decay && weightDecay ? b.node("Mul", [parameter, keep]) : parameter;
+    return { parameter: descend(b, shrunk, rate, direction), slots: [nextFirst, nextSecond] };
   };
 }
 

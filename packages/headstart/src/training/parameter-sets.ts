@@ -1,6 +1,6 @@
 import { elementCount, float32, type Tensor } from "../onnx/index.js";
 import type { Held, Runtime } from "../runtime/index.js";
-import type { StepTensor } from "./step.js";
+import type { StepTensor } from "./update.js";
 
 /**
  * Parameters and optimiser slots, left with the runtime in two sets: a step reads one and writes the other, then they swap roles. So

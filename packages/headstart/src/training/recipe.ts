@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { Augmentation } from "../data/augmentation.js";
-import { HeadstartError } from "../errors.js";
+import { type Augmentation, augmentationSchema } from "../data/augmentation.js";
 import type { Initial } from "./head.js";
 import type { Optimiser } from "./optimisers.js";
 import type { Schedule } from "./schedules.js";
@@ -44,28 +43,47 @@ export interface Recipe {
   readonly labelSmoothing: number;
   /** `balanced`: classes count the same in the loss, however many photos they have. */
   readonly classWeights: "none" | "balanced";
-  /** Training stops after this many epochs without a better validation loss; `null` for never. */
+  /** What the best epoch is chosen by, on the validation photos: the smallest loss, or the highest accuracy and among equals the smallest loss. */
+  readonly monitor: "loss" | "accuracy";
+  /** Training stops after this many epochs that were no better on the validation photos; `null` for never. */
   readonly earlyStopping: number | null;
-}
-
-/** Choices that take the place of a recipe's own. */
-export interface RecipeOverrides {
-  /** Such as `"5@224,15@299"`, see {@link parseStages}. */
-  readonly stages?: string | readonly Stage[];
-  readonly batchSize?: number;
-  readonly learningRate?: number;
+  /**
+   * What trains besides the head: `head` for nothing else, `last-stage` for the layers behind the backbone's last reduction of size, `all`
+   * for every layer, or the beginning of a layer's name: that layer and all behind it.
+   */
+  readonly fineTune: string;
+  /** How much slower the backbone learns the further from the head: each of its stages has this times the rate of the stage behind it, from 0 to 1. */
+  readonly layerDecay: number;
+  /** What batch normalisation in the trainable part uses: `frozen`, its running statistics; `train`, those of the batch, and they are updated. */
+  readonly batchNorm: "frozen" | "train";
+  /** Mixes photos in pairs, by a share from Beta(mixup, mixup) (Zhang et al., 2018); 0 for never. */
+  readonly mixup: number;
+  /** Pastes a box of one photo into another, of an area from Beta(cutmix, cutmix) (Yun et al., 2019); 0 for never. */
+  readonly cutmix: number;
+  /** Part of the running mean of the weights that is kept at each step; the mean is what is measured and shipped. `null` for no mean. */
+  readonly ema: number | null;
+  /** Gradients longer than this, all together, are shortened to it; `null` for never. */
+  readonly clipNorm: number | null;
+  /** Batches whose gradients are added up before the parameters move. */
+  readonly accumulate: number;
+  /** Views of each photo that are drawn once, their activations stored, and used in turn; `null` for new views in every epoch. */
+  readonly views: number | null;
+  /** Computes activations a second time in the backward pass instead of keeping them: slower, with less memory. */
+  readonly checkpointActivations: boolean;
 }
 
 const fraction = z.number().min(0).lt(1);
 const positive = z.number().positive();
 const learningRate = positive.max(1000);
 
-const stageSchema = z.strictObject({
+/** What a {@link Stage} may be. */
+export const stageSchema = z.strictObject({
   epochs: z.int().min(1).max(100_000),
   imageSize: z.int().min(8).max(4096),
 });
 
-const optimiserSchema = z.discriminatedUnion("kind", [
+/** What {@link Recipe.optimiser} may be. */
+export const optimiserSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("sgd"),
     learningRate,
@@ -95,16 +113,7 @@ const optimiserSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
-const augmentationSchema = z.strictObject({
-  rotation: z.number().min(0).max(180),
-  shear: z.number().min(0).max(80),
-  zoom: z
-    .tuple([positive, positive])
-    .refine(([smallest, largest]) => smallest <= largest, "the smallest zoom is larger than the largest"),
-  horizontalFlip: z.boolean(),
-});
-
-/** What a {@link Recipe} may be, each part by itself; {@link resolveRecipe} also checks that the parts go together. */
+/** What a {@link Recipe} may be, each part by itself; {@link conflictsOf} says whether the parts go together. */
 export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   name: z.string().min(1),
   resize: z.enum(["bicubic", "nearest"]),
@@ -112,7 +121,7 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   stages: z.array(stageSchema).min(1),
   batchSize: z.int().min(1).max(65_536),
   dropout: fraction,
-  initial: z.enum(["glorot-uniform", "zeros"]),
+  initial: z.enum(["glorot-uniform", "zeros", "solved"]),
   optimiser: optimiserSchema,
   schedule: z.strictObject({
     kind: z.enum(["constant", "cosine", "one-cycle"]),
@@ -120,156 +129,16 @@ export const recipeSchema: z.ZodType<Recipe> = z.strictObject({
   }),
   labelSmoothing: fraction,
   classWeights: z.enum(["none", "balanced"]),
+  monitor: z.enum(["loss", "accuracy"]).default("loss"),
   earlyStopping: z.int().min(1).nullable(),
+  fineTune: z.string().min(1).default("head"),
+  layerDecay: positive.max(1).default(1),
+  batchNorm: z.enum(["frozen", "train"]).default("frozen"),
+  mixup: z.number().min(0).max(100).default(0),
+  cutmix: z.number().min(0).max(100).default(0),
+  ema: fraction.nullable().default(null),
+  clipNorm: positive.nullable().default(null),
+  accumulate: z.int().min(1).max(65_536).default(1),
+  views: z.int().min(1).max(1000).nullable().default(null),
+  checkpointActivations: z.boolean().default(false),
 });
-
-/**
- * The recipes that come with Headstart.
- *
- * - `default`: features of the photos as they are, computed once; a softmax head solved by L-BFGS, its L2 penalty chosen by
- *   cross-validation among the training photos.
- * - `keras-classic`: the transfer-learning recipe of the classic Keras tutorial: augmented photos, dropout, RMSprop, five epochs at 224
- *   pixels and fifteen at 299.
- */
-export const RECIPES: Readonly<Record<"default" | "keras-classic", Recipe>> = {
-  default: {
-    name: "default",
-    resize: "bicubic",
-    augmentation: null,
-    stages: [{ epochs: 300, imageSize: 224 }],
-    batchSize: 32,
-    dropout: 0,
-    initial: "zeros",
-    optimiser: { kind: "lbfgs", l2: "cross-validated" },
-    schedule: { kind: "constant" },
-    labelSmoothing: 0,
-    classWeights: "none",
-    earlyStopping: null,
-  },
-  "keras-classic": {
-    name: "keras-classic",
-    resize: "nearest",
-    augmentation: { rotation: 10, shear: 0.1, zoom: [0.9, 1.1], horizontalFlip: true },
-    stages: [
-      { epochs: 5, imageSize: 224 },
-      { epochs: 15, imageSize: 299 },
-    ],
-    batchSize: 40,
-    dropout: 0.4,
-    initial: "glorot-uniform",
-    optimiser: { kind: "rmsprop", learningRate: 0.001, rho: 0.9, epsilon: 1e-7 },
-    schedule: { kind: "constant" },
-    labelSmoothing: 0,
-    classWeights: "none",
-    earlyStopping: null,
-  },
-};
-
-/**
- * A recipe with what the user changed in it, checked whole.
- *
- * @param choice - the name of one of {@link RECIPES}, or a recipe of one's own
- * @param overrides - choices that take the place of the recipe's
- * @throws HeadstartError `INVALID_OPTION` for an unknown name, a number out of range, and choices that do not go together
- *
- * @example
- * resolveRecipe("keras-classic", { stages: "5@224", learningRate: 0.01 })
- */
-export function resolveRecipe(choice: string | Recipe, overrides: RecipeOverrides = {}): Recipe {
-  const base = typeof choice === "string" ? namedRecipe(choice) : validate(choice);
-  const { stages, batchSize, learningRate } = overrides;
-  const recipe = validate({
-    ...base,
-    ...(stages !== undefined && { stages: typeof stages === "string" ? parseStages(stages) : stages }),
-    ...(batchSize !== undefined && { batchSize }),
-    ...(learningRate !== undefined && { optimiser: withLearningRate(base.optimiser, learningRate) }),
-  });
-  if (recipe.optimiser.kind === "lbfgs") expectStoredFeatures(recipe);
-  return recipe;
-}
-
-/**
- * Reads stages as the command line takes them: epochs, `@`, image size; several separated by commas.
- *
- * @throws HeadstartError `INVALID_OPTION` if that is not what it says, or a number is out of range
- *
- * @example
- * parseStages("5@224,15@299") // => [{ epochs: 5, imageSize: 224 }, { epochs: 15, imageSize: 299 }]
- */
-export function parseStages(text: string): Stage[] {
-  return text.split(",").map((part) => {
-    const [, epochs, imageSize] = /^\s*(\d+)\s*@\s*(\d+)\s*$/.exec(part) ?? [];
-    const stage = stageSchema.safeParse({ epochs: Number(epochs), imageSize: Number(imageSize) });
-    if (stage.success) return stage.data;
-    throw new HeadstartError(
-      "INVALID_OPTION",
-      epochs === undefined
-        ? `"${part}" is not a stage.`
-        : `The stage "${part.trim()}" is out of range: its ${sentence(stage.error)}.`,
-      "Write epochs@size, several separated by commas, such as 5@224,15@299.",
-    );
-  });
-}
-
-function namedRecipe(name: string): Recipe {
-  const entry = Object.entries(RECIPES).find(([known]) => known === name);
-  if (entry !== undefined) return entry[1];
-  throw new HeadstartError(
-    "INVALID_OPTION",
-    `There is no recipe called "${name}".`,
-    `The recipes are: ${Object.keys(RECIPES).join(", ")}.`,
-  );
-}
-
-function withLearningRate(optimiser: Recipe["optimiser"], learningRate: number): Recipe["optimiser"] {
-  if (optimiser.kind !== "lbfgs") return { ...optimiser, learningRate };
-  throw new HeadstartError(
-    "INVALID_OPTION",
-    "L-BFGS takes no learning rate.",
-    "Leave the learning rate out, or choose a recipe with another optimiser, such as keras-classic.",
-  );
-}
-
-function validate(recipe: Recipe): Recipe {
-  const result = recipeSchema.safeParse(recipe);
-  if (result.success) return result.data;
-  throw new HeadstartError(
-    "INVALID_OPTION",
-    `The recipe cannot be used: ${sentence(result.error)}.`,
-    "Correct that value.",
-    { cause: result.error },
-  );
-}
-
-/** What zod found first, as half a sentence: where, and what is wrong. */
-function sentence({ issues: [issue] }: z.ZodError): string {
-  if (issue === undefined) return "it is not valid";
-  const where = issue.path.join(".");
-  if (issue.code === "too_small" && issue.origin !== "array" && issue.origin !== "string")
-    return `${where} must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
-  if (issue.code === "too_big" && issue.origin !== "array")
-    return `${where} must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
-  const message = issue.message.replace(/^[A-Z]/, (letter) => letter.toLowerCase());
-  return where === "" ? message : `${where}: ${message}`;
-}
-
-/** L-BFGS solves plain logistic regression on stored features, so a choice that it would pass over in silence is an error. */
-function expectStoredFeatures(recipe: Recipe): void {
-  const { stages, schedule } = recipe;
-  const conflicts: readonly (readonly [boolean, string])[] = [
-    [stages.length > 1, `it takes one stage, not ${stages.length}`],
-    [recipe.augmentation !== null, "it takes no augmentation"],
-    [recipe.dropout > 0, "it takes no dropout"],
-    [recipe.labelSmoothing > 0, "it takes no label smoothing"],
-    [recipe.classWeights !== "none", "it takes no class weights"],
-    [schedule.kind !== "constant" || schedule.warmup !== undefined, "it takes no learning-rate schedule"],
-    [recipe.earlyStopping !== null, "it takes no early stopping"],
-  ];
-  const conflict = conflicts.find(([applies]) => applies);
-  if (conflict === undefined) return;
-  throw new HeadstartError(
-    "INVALID_OPTION",
-    `L-BFGS solves the head on stored features of the photos as they are: ${conflict[1]}.`,
-    "Choose a recipe with another optimiser, such as keras-classic, or leave that out.",
-  );
-}
