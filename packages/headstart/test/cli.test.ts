@@ -73,6 +73,7 @@ const COMMANDS = [
   "predict",
   "summary",
   "recipes",
+  "lr-find",
   "backbones",
   "convert",
   "augment",

@@ -10,6 +10,8 @@ export interface PhaseProgress {
   readonly total: number;
   /** Such as `epoch 3 of 20`; empty where the phase says it all. */
   readonly detail: string;
+  /** How it stands, such as `loss 0.205`; it changes while the phase is the same. */
+  readonly figure?: string;
 }
 
 /** How progress is shown: as a bar on a terminal, as lines elsewhere, or not at all. */
@@ -28,7 +30,7 @@ const IN_BYTES = "downloading";
 const WITHOUT_END = new Set(["training", "validating", "measuring"]);
 
 /** Phases that are mostly over at once, so that their beginning is not worth a line. */
-const WITHOUT_BEGINNING = new Set(["reading photos"]);
+const WITHOUT_BEGINNING = new Set(["reading photos", "validating"]);
 
 /** The least time between two lines of one phase, in milliseconds. */
 const LINE_EVERY = 5000;
@@ -43,6 +45,7 @@ interface Current {
   done: number;
   total: number;
   lastLine: number;
+  figure: string | undefined;
 }
 
 /** Shows how work gets on, on standard error. */
@@ -99,26 +102,26 @@ export class ProgressDisplay {
   }
 
   /** Shows how a phase stands. */
-  show({ phase, done, total, detail }: PhaseProgress): void {
+  show({ phase, done, total, detail, figure }: PhaseProgress): void {
     // A download of unknown size has no total.
     if (this.#style === "silent" || (total === 0 && (phase !== IN_BYTES || done === 0))) return;
     const now = this.#now();
     let current = this.#current;
     if (current?.phase !== phase || current.detail !== detail) {
       this.#end(now);
-      current = { phase, detail, start: now, first: done, done, total, lastLine: now };
+      current = { phase, detail, start: now, first: done, done, total, lastLine: now, figure };
       this.#current = current;
       if (done < total || total === 0) this.#begin(current);
     }
     current.done = done;
     current.total = total;
+    current.figure = figure;
     if (done >= total && total > 0) this.#end(now);
     else if (this.#style === "bar" && total > 0) {
       if (total > 1) this.#draw(current, now);
     } else if (now - current.lastLine >= LINE_EVERY) {
       current.lastLine = now;
-      const speed = speedOf(current, now);
-      this.#terminal.say(`${label(current)}: ${countOf(current)}${speed}`);
+      this.#terminal.say(`${label(current)}: ${countOf(current)}${standOf(current, now)}`);
     }
   }
 
@@ -161,7 +164,7 @@ export class ProgressDisplay {
 
   #draw(current: Current, now: number): void {
     const { done, total } = current;
-    const payload = { label: label(current), count: countOf(current), speed: speedOf(current, now) };
+    const payload = { label: label(current), count: countOf(current), speed: standOf(current, now) };
     if (this.#bar) this.#bar.update(done, payload);
     else {
       this.#bar = this.#makeBar?.();
@@ -188,6 +191,11 @@ function amount(count: number, phase: string): string {
   if (phase === IN_BYTES) return bytes(count);
   const unit = OTHER_UNITS[phase] ?? "photos";
   return `${whole(count)} ${count === 1 ? unit.replace(/s$/, "") : unit}`;
+}
+
+/** Speed, time that is left and figure. */
+function standOf(current: Current, now: number): string {
+  return `${speedOf(current, now)}${current.figure === undefined ? "" : `, ${current.figure}`}`;
 }
 
 /** Photos a second and the time that is left, as far as they can be said. */

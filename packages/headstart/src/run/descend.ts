@@ -52,7 +52,8 @@ export async function descend(
         phase: "training",
         done,
         total,
-        detail: `epoch ${epoch} of ${epochs}, loss ${loss.toFixed(3)}`,
+        detail: `epoch ${epoch} of ${epochs}`,
+        figure: `loss ${loss.toFixed(3)}`,
       }),
     onValidation: (done, total) => report({ kind: "progress", phase: "validating", done, total, detail: "" }),
     onStart: ({ loss, accuracy }) =>

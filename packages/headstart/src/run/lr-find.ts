@@ -82,7 +82,8 @@ export async function findLearningRate(
           phase: "trying learning rates",
           done: done.length,
           total: rates.length,
-          detail: (done.at(-1)?.learningRate ?? 0).toExponential(1),
+          detail: "",
+          figure: `${(done.at(-1)?.learningRate ?? 0).toExponential(1)}: loss ${(done.at(-1)?.loss ?? 0).toFixed(3)}`,
         }),
     });
     if (signal?.aborted)

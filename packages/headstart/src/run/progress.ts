@@ -42,6 +42,8 @@ export type Progress =
       readonly total: number;
       /** Such as `epoch 3 of 20`; empty where the phase says it all. */
       readonly detail: string;
+      /** How it stands, such as `loss 0.205`. */
+      readonly figure?: string;
     }
   | {
       /** An epoch is over (for L-BFGS, an iteration). */

@@ -68,7 +68,7 @@ export class Stepper {
   async use(graph: Graph): Promise<void> {
     await this.#session?.close();
     this.#session = undefined;
-    this.#session = await this.#runtime.load(graph);
+    this.#session = await this.#runtime.load(graph, { training: true });
   }
 
   /** Runs one batch. What is asked for before an earlier batch has answered waits for its turn. */
