@@ -46,7 +46,7 @@ export interface FoundLearningRate {
  *
  * @example
  * import { findLearningRate } from "headstart";
- * const { suggestion } = await findLearningRate("photos", { fineTune: "last-stage", steps: 50 });
+ * const { suggestion } = await findLearningRate("photos", { recipe: "keras-classic", steps: 20, batchSize: 8 });
  */
 export async function findLearningRate(
   photos: string,
