@@ -1,3 +1,4 @@
+import { float32, type Tensor } from "../onnx/index.js";
 import type { GradientContext } from "./rule.js";
 import { each, padsOf, reshaped, spatialDims, spatialSizes, type Window } from "./windows.js";
 
@@ -9,9 +10,10 @@ export interface Shaped {
 
 /**
  * The gradient of a convolution's filters: dW[m, c, k] = sum over photos n and places o of dY[n, m, o] X[n, c, o stride + k dilation - pad]
- * (Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016). Four ways give the same numbers; which one is fastest in
+ * (Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016). Five ways give the same numbers; which one is fastest in
  * ONNX Runtime depends on the sizes:
  *
+ * - depthwise filters over images that are not large: one matrix product for each column of the filter ({@link byRow})
  * - few channels in a group, or a depthwise filter that is large or strided: one convolution in which dY is the filter, photos are channels
  *   and channels are photos ({@link asConvolution})
  * - otherwise one matrix product for each tap of the filter, over the image as this tap sees it: of all photos at once with the photos
@@ -38,10 +40,16 @@ export function filterGradient(
   const layer: Layer = { x, dY, w, windows, group, filters, depth };
   const taps = windows.reduce((product, { kernel }) => product * kernel, 1);
   const strided = windows.some(({ stride }) => stride > 1);
-  if (depth === 1 && filters === group && !strided && taps <= 25) return byTap(g, layer);
+  if (depth === 1 && filters === group) {
+    if (isByRow(g, layer)) return byRow(g, layer);
+    if (!strided && taps <= 25) return byTap(g, layer);
+  }
   if (depth < 8) return asConvolution(g, layer);
   const places = spatialSizes(g, dY.like)?.reduce((product, size) => product * size, 1) ?? 0;
-  if (group === 1 && !strided && 10 * filters * depth < (filters + depth) * places) return byPhoto(g, layer);
+  // What adding up over the photos costs against the changes of layout, of which there are two for all taps together.
+  const share = taps === 1 ? 3 : 10;
+  if (group === 1 && !strided && share * filters * depth < (filters + depth) * places)
+    return byPhoto(g, layer);
   return byTap(g, layer);
 }
 
@@ -94,17 +102,74 @@ function asConvolution(g: GradientContext, layer: Layer): string {
 function byTap(g: GradientContext, layer: Layer): string {
   const { x, dY, windows, group, filters, depth } = layer;
   const { b } = g;
-  const perm = [...windows.map((_, i) => i + 2), 0];
-  const photosLast = (value: string) => b.node("Transpose", [value], { perm: [1, ...perm] });
+  const axes = windows.map((_, i) => i + 2);
+  // Long runs matter where they are sliced; where nothing is, exchanging photos and channels alone is less work.
+  const sliced = windows.some(({ kernel, stride }) => kernel > 1 || stride > 1);
+  const perm = sliced ? [1, ...axes, 0] : [1, 0, ...axes];
+  const channelsFirst = (value: string) => b.node("Transpose", [value], { perm });
   const grouped = group > 1;
   const rows = (value: string, count: number) =>
     b.node("Reshape", [value, b.integers(grouped ? [group, count / group, -1] : [count, -1])]);
-  const gradients = rows(photosLast(dY.value), filters);
-  return fromTaps(g, layer, photosLast(padded(g, x.value, windows)), 1, (seen) => {
+  const gradients = rows(channelsFirst(dY.value), filters);
+  return fromTaps(g, layer, channelsFirst(padded(g, x.value, windows)), 1, (seen) => {
     if (!grouped) return b.node("Gemm", [gradients, rows(seen, depth)], { transB: 1 });
     const columns = b.node("Transpose", [rows(seen, depth * group)], { perm: [0, 2, 1] });
     return b.node("MatMul", [gradients, columns]);
   });
+}
+
+/** The longest image, padding included, that is worth multiplying with all rows instead of slicing it for each. */
+const MOST_ROWS = 96;
+
+/** Whether {@link byRow} can be used and has something to gain. */
+function isByRow(g: GradientContext, { x, dY, windows }: Layer): boolean {
+  const [rows] = windows;
+  const [heights, outs] = [spatialSizes(g, x.like), spatialSizes(g, dY.like)];
+  if (windows.length !== 2 || rows === undefined || !heights || !outs) return false;
+  return rows.kernel > 1 && (heights[0] ?? 0) + rows.pads[0] + rows.pads[1] <= MOST_ROWS;
+}
+
+/**
+ * For one filter a channel. Column by column of the filter: every row of dY times every row of X, as this column sees it, all photos at once. The
+ * taps of the column are sums along diagonals of that product. Most of it is not needed, but it is one fast matrix product for each channel, and
+ * X is sliced for the columns only instead of for all taps.
+ */
+function byRow(g: GradientContext, { x, dY, w, windows, filters }: Layer): string {
+  const { b } = g;
+  const [down, across] = windows;
+  const [height = 0, width = 0] = spatialSizes(g, x.like) ?? [];
+  const [rows = 0, columns = 0] = spatialSizes(g, dY.like) ?? [];
+  if (down === undefined || across === undefined) throw g.unsupported("whose windows are not known");
+  const channelsFirst = (value: string) => b.node("Transpose", [value], { perm: [1, 2, 3, 0] });
+  const flat = (value: string, count: number) => b.node("Reshape", [value, b.integers([filters, count, -1])]);
+  const all = height + down.pads[0] + down.pads[1];
+  const image = channelsFirst(padded(g, x.value, windows));
+  const gradients = flat(channelsFirst(dY.value), rows);
+  const parts = Array.from({ length: across.kernel }, (_, tap) => {
+    const from = tap * across.dilation;
+    const range = [from, from + (columns - 1) * across.stride + 1, 2, across.stride];
+    const whole = range[0] === 0 && range[1] === width + across.pads[0] + across.pads[1];
+    const seen =
+      whole && across.stride === 1 ? image : b.node("Slice", [image, ...range.map((n) => b.integers([n]))]);
+    const columnsOf = b.node("Transpose", [flat(seen, all)], { perm: [0, 2, 1] });
+    return b.node("Reshape", [b.node("MatMul", [gradients, columnsOf]), b.integers([filters, rows * all])]);
+  });
+  const products = b.node("Reshape", [
+    parts.length === 1 ? (parts[0] ?? "") : b.node("Concat", parts, { axis: 1 }),
+    b.integers([filters * across.kernel, rows * all]),
+  ]);
+  const taps = b.node("MatMul", [products, b.constant("diagonals", diagonals(down, rows, all))]);
+  const byColumn = b.node("Reshape", [taps, b.integers([filters, across.kernel, down.kernel])]);
+  return b.node("Reshape", [b.node("Transpose", [byColumn], { perm: [0, 2, 1] }), g.dims(w)]);
+}
+
+/** For each tap along an axis, 1 where a row of Y meets the row of the padded image that this tap sees: `[rows * all, taps]`. */
+function diagonals({ kernel, stride, dilation }: Window, rows: number, all: number): Tensor {
+  const values = new Float32Array(rows * all * kernel);
+  for (let row = 0; row < rows; row++)
+    for (let tap = 0; tap < kernel; tap++)
+      values[(row * all + row * stride + tap * dilation) * kernel + tap] = 1;
+  return float32([rows * all, kernel], values);
 }
 
 /** Tap by tap and photo by photo: [M, places] times the same of X, added up over the photos. */
@@ -142,11 +207,11 @@ function fromTaps(
     const seen = pointwise
       ? image
       : b.node("Slice", [image, b.integers(offsets), ends(offsets), axes, b.integers(strides)]);
-    return b.node("Reshape", [product(seen), b.integers([1, filters * depth])]);
+    return b.node("Reshape", [product(seen), b.integers([filters, 1, depth])]);
   });
   const [first = ""] = parts;
   if (parts.length === 1) return b.node("Reshape", [first, g.dims(w)]);
-  const all = b.node("Transpose", [b.node("Concat", parts, { axis: 0 })], { perm: [1, 0] });
+  const all = b.node("Transpose", [b.node("Concat", parts, { axis: 1 })], { perm: [0, 2, 1] });
   return b.node("Reshape", [all, g.dims(w)]);
 }
 

@@ -29,7 +29,7 @@ const LOOKING = new Set(["Shape", "Size"]);
 
 /**
  * As {@link differentiate}, with activations that are computed a second time in the backward pass instead of being kept for it (Chen et al.,
- * Training deep nets with sublinear memory cost, 2016). The gradients are the same; a step takes longer, by less than one more forward pass.
+ * Training deep nets with sublinear memory cost, 2016). The gradients are the same up to rounding; a step takes longer, by less than one more forward pass.
  *
  * Some values of the forward pass are kept. They divide the graph into segments, and whatever the backward pass reads of a segment, except
  * the last, is computed again from the value that the segment starts from. That has to happen late, but ONNX Runtime runs a node whenever it

@@ -14,6 +14,7 @@ export * from "./merge.js";
 export { openBatch } from "./open-batch.js";
 export * from "./prune.js";
 export { toQdq } from "./qdq.js";
+export { rankScalars } from "./rank-scalars.js";
 export * from "./read.js";
 export type { ExternalData } from "./read-tensor.js";
 export * from "./rename.js";

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { HeadstartError } from "../errors.js";
-import { type Graph, type Tensor, toBlocked, writeModel } from "../onnx/index.js";
+import { type Graph, rankScalars, type Tensor, toBlocked, writeModel } from "../onnx/index.js";
 import { findBlock } from "./blocks.js";
 import { BufferPool } from "./buffers.js";
 import { type RuntimeOptions, resolveRuntimeOptions } from "./device.js";
@@ -78,21 +78,22 @@ export class Runtime {
     model: Graph | Uint8Array<ArrayBuffer> | string,
     { training = false }: LoadOptions = {},
   ): Promise<Session> {
-    const isGraph = typeof model !== "string" && !(model instanceof Uint8Array);
-    const block =
-      training && isGraph && this.#settings.device === "cpu" ? await this.#blockSize() : undefined;
-    return await this.#load(isGraph && block !== undefined ? toBlocked(model, block) : model, !training);
+    if (!training || typeof model === "string" || model instanceof Uint8Array)
+      return await this.#load(model, !training);
+    const block = model.nodes.some(({ op }) => op === "Conv") ? await this.#blockSize() : undefined;
+    return await this.#load(rankScalars(block === undefined ? model : toBlocked(model, block)), false);
   }
 
   /** What `findBlock` finds, looked for once. */
-  #blockSize(): Promise<number | undefined> {
+  async #blockSize(): Promise<number | undefined> {
+    if (this.#settings.device !== "cpu") return undefined;
     this.#block ??= findBlock(async (graph, inputs) => {
       const session = await this.#load(graph, true);
       const outputs = await session.run(inputs);
       await session.close();
       return outputs;
     });
-    return this.#block;
+    return await this.#block;
   }
 
   async #load(model: Graph | Uint8Array<ArrayBuffer> | string, memoryPattern: boolean): Promise<Session> {

@@ -1,4 +1,5 @@
 import { reads } from "../captures.js";
+import { constantValues } from "../constant-values.js";
 import type { Graph, Node } from "../graph.js";
 import { intAttribute } from "../graph.js";
 import { inferShapes } from "../shapes/infer.js";
@@ -46,12 +47,13 @@ const ELEMENTWISE = new Set([
  */
 export function toBlocked(graph: Graph, block: number): Graph {
   const { values } = inferShapes(graph);
+  const known = { values, constants: constantValues(graph), block };
   const layers = new Map<Node, Layer>();
   const transposed = new Map<Node, TransposedLayer>();
   for (const node of graph.nodes) {
-    const layer = convolutionLayer(node, graph, values, block);
+    const layer = convolutionLayer(node, known);
     if (layer) layers.set(node, layer);
-    const other = transposedLayer(node, graph, values, block);
+    const other = transposedLayer(node, known);
     if (other) transposed.set(node, other);
   }
   const { last, absorbed } = fuse(graph, layers, values);

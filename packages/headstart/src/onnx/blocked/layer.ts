@@ -1,11 +1,26 @@
-import type { ValueInfo } from "../graph.js";
-import { type Dim, type Graph, intAttribute, intsAttribute, type Node, stringAttribute } from "../graph.js";
+import {
+  type Dim,
+  intAttribute,
+  intsAttribute,
+  type Node,
+  stringAttribute,
+  type ValueInfo,
+} from "../graph.js";
 
 /** Channels that are added to reach whole blocks may make the work at most this much larger. */
 const MOST_WASTE = 1.5;
 
 /** What is known of the values of a graph. */
-export type Values = ReadonlyMap<string, ValueInfo>;
+export interface Known {
+  readonly values: ReadonlyMap<string, ValueInfo>;
+  /** Values that depend on no input, which ONNX Runtime itself computes beforehand and lays out. */
+  readonly constants: ReadonlySet<string>;
+  /** How many channels are in a block. */
+  readonly block: number;
+}
+
+/** What is known of single values. */
+export type Values = Known["values"];
 
 /** A two-dimensional convolution that the blocked layout can do. */
 export interface Layer {
@@ -36,11 +51,10 @@ export function imageShape(values: Values, value: string): readonly [Dim, number
 }
 
 /** A `Conv` node as a layer; undefined where the blocked layout cannot do it or has nothing to gain. */
-export function convolutionLayer(node: Node, graph: Graph, values: Values, block: number): Layer | undefined {
+export function convolutionLayer(node: Node, { values, constants, block }: Known): Layer | undefined {
   if (node.op !== "Conv" || node.domain !== "") return undefined;
   const [x = "", w = ""] = node.inputs;
-  // ONNX Runtime itself lays out a filter that is a constant.
-  if (graph.initializers.has(w) || !imageShape(values, node.outputs[0] ?? "")) return undefined;
+  if (constants.has(w) || !imageShape(values, node.outputs[0] ?? "")) return undefined;
   const shape = values.get(w)?.shape;
   const image = imageShape(values, x);
   if (!image || !shape || !isKnown(shape) || shape.length !== 4) return undefined;
@@ -86,19 +100,19 @@ export interface Taps {
 /** A `ConvTranspose` node as convolutions; undefined where the blocked layout cannot do it. */
 export function transposedLayer(
   node: Node,
-  graph: Graph,
-  values: Values,
-  block: number,
+  { values, constants, block }: Known,
 ): TransposedLayer | undefined {
   if (node.op !== "ConvTranspose" || node.domain !== "") return undefined;
   const [x = "", w = "", bias = ""] = node.inputs;
   const [image, result] = [imageShape(values, x), imageShape(values, node.outputs[0] ?? "")];
   const shape = values.get(w)?.shape;
-  if (graph.initializers.has(w) || bias !== "" || !image || !result || !shape || !isKnown(shape))
-    return undefined;
-  const [channels = 0, filters = 0, height = 0, width = 0] = shape;
+  if (constants.has(w) || bias !== "" || !image || !result || !shape || !isKnown(shape)) return undefined;
+  const [channels = 0, depth = 0, height = 0, width = 0] = shape;
   const dilated = intsAttribute(node, "dilations")?.some((dilation) => dilation !== 1) ?? false;
-  if (intAttribute(node, "group", 1) !== 1 || dilated) return undefined;
+  const group = intAttribute(node, "group", 1);
+  const depthwise = group === channels && depth === 1;
+  if (dilated || (group !== 1 && !depthwise)) return undefined;
+  const filters = depthwise ? channels : depth;
   if (!["", "NOTSET"].includes(stringAttribute(node, "auto_pad", "NOTSET"))) return undefined;
   if (channels % block !== 0 || filters % block !== 0) return undefined;
   const [, , ...from] = image;
@@ -119,7 +133,7 @@ export function transposedLayer(
     channels,
     paddedChannels: channels,
     kernel: [height, width],
-    kind: "blocks",
+    kind: depthwise ? "depthwise" : "blocks",
     parts,
     stride: [rows.length, columns.length],
   };

@@ -1,5 +1,6 @@
 import { GraphBuilder } from "../builder.js";
 import type { Graph, Node } from "../graph.js";
+import { prune } from "../prune.js";
 import type { Fused } from "./fusion.js";
 import { imageShape, type Layer, type Part, type TransposedLayer, type Values } from "./layer.js";
 
@@ -14,12 +15,19 @@ export class BlockedWriter {
   readonly #blocked = new Map<string, string>();
   readonly #onlyBlocked = new Set<string>();
   readonly #filters = new Map<string, string>();
+  /** Filters `[M, C, ...]` by what they are with inputs and outputs exchanged. */
+  readonly #exchanged = new Map<string, string>();
 
   constructor(graph: Graph, values: Values, block: number) {
     this.#b = GraphBuilder.from({ ...graph, nodes: [] });
     for (const { outputs } of graph.nodes) for (const output of outputs) this.#b.unique(output);
     this.#values = values;
     this.#block = block;
+    for (const { op, domain, inputs, outputs, attributes } of graph.nodes) {
+      const perm = attributes.get("perm");
+      if (op === "Transpose" && domain === "" && perm?.kind === "ints" && perm.value.join() === "1,0,2,3")
+        this.#exchanged.set(outputs[0] ?? "", inputs[0] ?? "");
+    }
   }
 
   /** Whether a value is there in blocks. */
@@ -139,11 +147,11 @@ export class BlockedWriter {
     this.define(output, b.node("Reshape", [whole, b.integers([-1, filters, Number(height), Number(width)])]));
   }
 
-  /** Everything that was added, with the outputs in ONNX's layout. */
+  /** Everything that was added and is needed, with the outputs in ONNX's layout. */
   build(): Graph {
     const graph = this.#b.build();
     for (const { name } of graph.outputs) this.plain(name);
-    return this.#b.build();
+    return prune(this.#b.build(), undefined, { keepInputs: true });
   }
 
   #part(layer: TransposedLayer, { rows, columns }: Part, x: string, w: string): string {
@@ -153,19 +161,30 @@ export class BlockedWriter {
       const end = last - step * count;
       return end < 0 ? Number.MIN_SAFE_INTEGER : end;
     };
-    const taps = b.node("Slice", [
-      w,
-      b.integers([rows.last, columns.last]),
-      b.integers([before(rows.last, rows.count, down), before(columns.last, columns.count, across)]),
-      b.integers([2, 3]),
-      b.integers([-down, -across]),
-    ]);
-    const filter = b.node("Transpose", [taps], { perm: [1, 0, 2, 3] });
+    const taps = isPointwise(layer)
+      ? w
+      : b.node("Slice", [
+          w,
+          b.integers([rows.last, columns.last]),
+          b.integers([before(rows.last, rows.count, down), before(columns.last, columns.count, across)]),
+          b.integers([2, 3]),
+          b.integers([-down, -across]),
+        ]);
     const kernel = [rows.count, columns.count] as const;
+    const part = { ...layer, kernel };
+    const depthwise = layer.kind === "depthwise";
+    const exchanged = () => b.node("Transpose", [taps], { perm: [1, 0, 2, 3] });
+    const filter = isPointwise(layer)
+      ? this.#exchangedFilter(taps, layer)
+      : this.#filter(depthwise ? taps : exchanged(), part);
     return b.node(
       "Conv",
-      [this.blocked(x), this.#filter(filter, { ...layer, kernel })],
-      { kernel_shape: kernel, pads: [rows.pads[0], columns.pads[0], rows.pads[1], columns.pads[1]] },
+      [this.blocked(x), filter],
+      {
+        kernel_shape: kernel,
+        pads: [rows.pads[0], columns.pads[0], rows.pads[1], columns.pads[1]],
+        group: depthwise ? layer.filters : 1,
+      },
       BLOCKED,
     );
   }
@@ -193,6 +212,12 @@ export class BlockedWriter {
     const key = `${w} ${layer.kind}`;
     const known = this.#filters.get(key);
     if (known !== undefined) return known;
+    const exchanged = this.#exchanged.get(w);
+    if (exchanged !== undefined && isPointwise(layer)) {
+      const made = this.#exchangedFilter(exchanged, layer);
+      this.#filters.set(key, made);
+      return made;
+    }
     this.plain(w);
     const b = this.#b;
     const { filters, paddedFilters, channels, paddedChannels, kernel, kind } = layer;
@@ -211,9 +236,24 @@ export class BlockedWriter {
     return made;
   }
 
+  /** The filter of one tap whose inputs and outputs are exchanged in `w`, `[C, M, 1, 1]`. */
+  #exchangedFilter(w: string, { filters, channels }: Layer): string {
+    this.plain(w);
+    const b = this.#b;
+    const rows = b.node("Reshape", [w, b.integers([1, channels, 1, filters])]);
+    const made = b.node("ReorderInput", [rows], { channels_last: 1 }, BLOCKED);
+    return b.node("Reshape", [made, b.integers([filters, channels, 1, 1])]);
+  }
+
   #bias(bias: string, { filters, paddedFilters }: Layer): string {
     this.plain(bias);
     const b = this.#b;
     return filters === paddedFilters ? bias : b.node("Pad", [bias, b.integers([0, paddedFilters - filters])]);
   }
+}
+
+/** Whether a layer has one tap and no channels that were added to fill a block. */
+function isPointwise({ kind, kernel, filters, paddedFilters, channels, paddedChannels }: Layer): boolean {
+  const whole = filters === paddedFilters && channels === paddedChannels;
+  return kind === "blocks" && whole && kernel[0] * kernel[1] === 1;
 }
