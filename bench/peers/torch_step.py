@@ -88,7 +88,7 @@ def main():
                 "trains": args.trains,
                 "layout": best,
                 "milliseconds": statistics.median(times[best]),
-                "times": times,
+                "times": times[best],
                 "peak_bytes": peak,
                 "torch": torch.__version__,
             }

@@ -3,13 +3,17 @@ import { VERSION } from "../version.js";
 import { addAugment } from "./augment.js";
 import { addBackbones } from "./backbones.js";
 import { addCache } from "./cache.js";
+import { addCompare } from "./compare.js";
 import { example } from "./context.js";
 import { addConvert } from "./convert.js";
 import { addEvaluate } from "./evaluate.js";
+import { addExplain } from "./explain.js";
 import { tellFailure } from "./failure.js";
 import { addLrFind } from "./lr-find.js";
 import { addPredict } from "./predict.js";
 import { addRecipes } from "./recipes.js";
+import { addReport } from "./report.js";
+import { addRuns } from "./runs.js";
 import { addSummary } from "./summary.js";
 import { type Streams, Terminal } from "./terminal.js";
 import { addTrain } from "./train.js";
@@ -73,6 +77,10 @@ function describeProgram(terminal: Terminal): Command {
     addLrFind,
     addEvaluate,
     addPredict,
+    addExplain,
+    addReport,
+    addCompare,
+    addRuns,
     addSummary,
     addRecipes,
     addBackbones,

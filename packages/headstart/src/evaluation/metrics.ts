@@ -1,9 +1,7 @@
-import { HeadstartError } from "../errors.js";
-import { topClasses } from "./ranking.js";
+import { decide } from "./answers.js";
+import { logLoss } from "./scoring-rules.js";
+import { accuracy, classShares, countPairs, topKAccuracy } from "./shares.js";
 import { wilsonInterval } from "./wilson.js";
-
-/** A probability below this counts as this in the loss, so that one sure and wrong answer cannot make it infinite (Keras does the same). */
-const SMALLEST_PROBABILITY = 1e-7;
 
 /** How well one class is recognised. A figure is null where there is nothing to divide by. */
 export interface ClassMetrics {
@@ -57,71 +55,23 @@ export function evaluate(
   labels: ArrayLike<number>,
   classes: readonly string[],
 ): SplitMetrics {
+  const answers = { probabilities, labels, classes: classes.length };
+  const { predicted, correct } = decide(answers);
   const photos = labels.length;
-  const width = classes.length;
-  if (probabilities.length !== photos * width) {
-    throw new HeadstartError(
-      "INVALID_DATA",
-      `${photos} photos of ${width} classes need ${photos * width} probabilities, and there are ${probabilities.length}.`,
-      "Give one probability for each class of each photo.",
-    );
-  }
-  const confusion = classes.map(() => new Array<number>(width).fill(0));
-  let top5 = 0;
-  let loss = 0;
-  for (let photo = 0; photo < photos; photo++) {
-    const row = probabilities.subarray(photo * width, (photo + 1) * width);
-    const label = labels[photo] ?? -1;
-    const counts = confusion[label];
-    if (counts === undefined) {
-      throw new HeadstartError(
-        "INVALID_DATA",
-        `Photo ${photo} has the label ${label}, and the ${width} classes are numbered from 0.`,
-        "Match the labels with the classes by name.",
-      );
-    }
-    if (!row.every(Number.isFinite)) {
-      throw new HeadstartError(
-        "INVALID_MODEL",
-        `The probabilities of photo ${photo} are not numbers.`,
-        "The training went astray or the model is damaged: train again, with a lower learning rate.",
-      );
-    }
-    const ranking = topClasses(row, 5);
-    const predicted = ranking[0] ?? 0;
-    counts[predicted] = (counts[predicted] ?? 0) + 1;
-    if (ranking.includes(label)) top5++;
-    loss -= Math.log(Math.min(1, Math.max(SMALLEST_PROBABILITY, row[label] ?? 0)));
-  }
-  const correct = sum(confusion.map((row, index) => row[index] ?? 0));
+  const confusion = countPairs(labels, predicted, classes.length);
+  const shares = classShares(confusion);
+  const right = correct.reduce((sum, one) => sum + one, 0);
   return {
     photos,
-    accuracy: ratio(correct, photos),
-    accuracyInterval: photos === 0 ? null : wilsonInterval(correct, photos),
-    top5: ratio(top5, photos),
-    loss: ratio(loss, photos),
-    perClass: classes.map((className, index) => measureClass(className, index, confusion)),
+    accuracy: accuracy(confusion),
+    accuracyInterval: photos === 0 ? null : wilsonInterval(right, photos),
+    top5: topKAccuracy(answers, 5),
+    loss: logLoss(answers),
+    perClass: classes.map((className, c) => ({
+      className,
+      photos: confusion[c]?.reduce((sum, count) => sum + count, 0) ?? 0,
+      ...(shares[c] ?? { precision: null, recall: null, f1: null }),
+    })),
     confusion,
   };
-}
-
-function measureClass(className: string, index: number, confusion: readonly number[][]): ClassMetrics {
-  const right = confusion[index]?.[index] ?? 0;
-  const photos = sum(confusion[index] ?? []);
-  const predicted = sum(confusion.map((row) => row[index] ?? 0));
-  return {
-    className,
-    photos,
-    precision: ratio(right, predicted),
-    recall: ratio(right, photos),
-    f1: ratio(2 * right, photos + predicted),
-  };
-}
-
-function ratio(part: number, whole: number): number | null {
-  return whole === 0 ? null : part / whole;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, value) => total + value, 0);
 }

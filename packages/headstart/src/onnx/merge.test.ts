@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { runGraph } from "../../test/support/run-graph.js";
 import { GraphBuilder } from "./builder.js";
 import { merge } from "./merge.js";
+import { inferShapes } from "./shapes/infer.js";
 import { float32, floats } from "./tensor.js";
 
 /** A graph that adds a number to `x`. */
@@ -67,4 +68,19 @@ describe("merge", () => {
     expect(() => merge(add(1), add(2), { x: "z" })).toThrow("The graph add 1 has no value z.");
     expect(() => merge(add(1), add(2), { x: "y" }, { keep: ["z"] })).toThrow("has no output z");
   });
+});
+
+test("makes a value have the sizes that its reader declares", async () => {
+  const front = new GraphBuilder("front");
+  const image = front.input("image", "float32", ["N", "H", 3]);
+  front.output("y", "float32", ["N", "H", 3], front.node("Relu", [image]));
+  const back = new GraphBuilder("back");
+  const x = back.input("x", "float32", ["N", 2, 3]);
+  back.output("z", "float32", ["N", 2, 3], back.node("Neg", [x]));
+  const whole = merge(front.build(), back.build(), { x: "y" });
+  const { values } = inferShapes(whole);
+  const [negated] = whole.nodes.find(({ op }) => op === "Neg")?.inputs ?? [];
+  expect(values.get(negated ?? "")?.shape).toEqual(["N", 2, 3]);
+  const { z } = await runGraph(whole, { image: float32([1, 2, 3], [1, -2, 3, -4, 5, -6]) });
+  expect(z && Array.from(floats(z), Math.abs)).toEqual([1, 0, 3, 0, 5, 0]);
 });

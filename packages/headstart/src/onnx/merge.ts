@@ -1,12 +1,14 @@
 import { HeadstartError } from "../errors.js";
 import { GraphBuilder, OPSET } from "./builder.js";
-import type { Graph, ValueInfo } from "./graph.js";
+import type { Dim, Graph, ValueInfo } from "./graph.js";
 import { renameValues } from "./rename.js";
 import { upgrade } from "./upgrade/upgrade.js";
 
 /**
  * Composes two graphs into one that runs the first and hands its results to the second. Names of the second get a number behind them where
  * the first has them already. Where the graphs use different versions of ONNX's operators, the older is upgraded.
+ *
+ * Where an input of the second declares a size that the first leaves open, the value is made to have that size.
  *
  * @param first - the graph that runs first; its inputs and metadata are kept
  * @param second - the graph that runs on its results; inputs that `join` does not name stay inputs
@@ -43,7 +45,11 @@ export function merge(
   const builder = GraphBuilder.from(renameValues(front, inner));
   builder.clearOutputs();
   const bindings: Record<string, string> = Object.create(null);
-  for (const [input, value] of Object.entries(join)) bindings[input] = inner.get(value) ?? value;
+  for (const [input, value] of Object.entries(join)) {
+    const wanted = back.inputs.find(({ name }) => name === input);
+    const made = front.outputs.find(({ name }) => name === value) ?? front.values.get(value);
+    bindings[input] = sized(builder, inner.get(value) ?? value, made?.shape, wanted?.shape);
+  }
   for (const { name, type, shape } of left) {
     if (type === undefined || shape === undefined)
       throw new HeadstartError(
@@ -57,6 +63,23 @@ export function merge(
   // They are there under their names already.
   for (const output of kept) declare(builder, output, output.name);
   return builder.build();
+}
+
+/** A value with the sizes that its reader declares, where its maker leaves them open; so they are known of all that is made of it. */
+function sized(
+  builder: GraphBuilder,
+  value: string,
+  made: readonly Dim[] | undefined,
+  wanted: readonly Dim[] | undefined,
+): string {
+  if (made?.length !== wanted?.length || made === undefined || wanted === undefined) return value;
+  const open = wanted.some((size, axis) => typeof size === "number" && typeof made[axis] === "string");
+  if (!open) return value;
+  // 0 is for a size that stays as it is.
+  return builder.node("Reshape", [
+    value,
+    builder.integers(wanted.map((size) => (typeof size === "number" ? size : 0))),
+  ]);
 }
 
 function namesOf(graph: Graph): Set<string> {

@@ -13,7 +13,8 @@ export type Phase =
   | "training"
   | "validating"
   | "trying learning rates"
-  | "measuring";
+  | "measuring"
+  | "explaining";
 
 /** What `train` reports while it works. */
 export type Progress =

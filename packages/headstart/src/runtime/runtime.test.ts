@@ -29,6 +29,37 @@ describe("Runtime", () => {
     await session.close();
   });
 
+  test("computes the same in training, in the layout that is fastest there", async () => {
+    const b = new GraphBuilder("layer");
+    const [x, filter] = [
+      b.input("x", "float32", ["N", 32, 4, 4]),
+      b.input("filter", "float32", [16, 32, 3, 3]),
+    ];
+    const y = b.node("Relu", [b.node("Conv", [x, filter], { pads: [1, 1, 1, 1] })]);
+    b.output("y", "float32", ["N", 16, 4, 4], y);
+    const waves = (dims: readonly number[], count: number) =>
+      float32(
+        dims,
+        Float32Array.from({ length: count }, (_, i) => Math.sin(i)),
+      );
+    const found = await Promise.all(
+      [false, true].map(async (training) => {
+        const session = await runtime.load(b.build(), { training });
+        const results: Float32Array[] = [];
+        for (const n of [2, 1]) {
+          const inputs = { x: waves([n, 32, 4, 4], 512 * n), filter: waves([16, 32, 3, 3], 4608) };
+          const { y: made } = await session.run<"y">(inputs);
+          results.push(floats(made));
+        }
+        await session.close();
+        return results;
+      }),
+    );
+    const [plain, trained] = found.map((results) => results.flatMap((values) => Array.from(values)));
+    expect(trained?.length).toBe(3 * 256);
+    for (const [i, value] of (plain ?? []).entries()) expect(trained?.[i]).toBeCloseTo(value, 3);
+  });
+
   test("gives the right answer when sizes change between runs", async () => {
     const session = await runtime.load(addition());
     for (const n of [1, 3, 3, 2, 3]) {
