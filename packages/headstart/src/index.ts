@@ -2,7 +2,7 @@
  * From a folder of labelled photos to a trained, measured and shipped image classifier.
  *
  * {@link train} makes a run, {@link findLearningRate} looks for a learning rate for it; {@link Classifier} answers with its model; {@link evaluateClassifier} measures one on other photos;
- * {@link summarise} lists its layers; {@link drawAugmented} shows what augmentation does; {@link listNetworks} lists pretrained networks,
+ * {@link summarise} lists its layers; {@link explain} where it looks; {@link drawAugmented} shows what augmentation does; {@link listNetworks} lists pretrained networks,
  * and {@link convertKeras} makes ONNX of a Keras model. What goes wrong is a {@link HeadstartError}.
  *
  * @module headstart
@@ -48,7 +48,11 @@ export {
   drawAugmented,
   type EvaluateOptions,
   type Evaluation,
+  type ExplainOptions,
+  type Explanation,
+  type Explanations,
   evaluateClassifier,
+  explain,
   type FoundLearningRate,
   findLearningRate,
   type LearningRateOptions,
