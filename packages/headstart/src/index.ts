@@ -27,6 +27,7 @@ export {
 } from "./data/index.js";
 export { type ErrorCode, HeadstartError } from "./errors.js";
 export type { ClassMetrics, SplitMetrics } from "./evaluation/index.js";
+export type { HeatMap, MapMethod } from "./explain/index.js";
 export {
   type Answer,
   Classifier,
@@ -38,6 +39,7 @@ export {
   type RawPixels,
   readClassNames,
   type Summary,
+  type SummaryOptions,
   type SummaryRow,
   summarise,
 } from "./model/index.js";

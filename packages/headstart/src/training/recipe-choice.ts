@@ -22,7 +22,7 @@ const PLAIN = [
 
 /** Choices that take the place of a recipe's own. */
 export interface RecipeOverrides extends Partial<Pick<Recipe, (typeof PLAIN)[number]>> {
-  /** Such as `"5@224,15@299"`, see {@link parseStages}. */
+  /** Epochs and image sizes, such as `"5@224,15@299"`. */
   readonly stages?: string | readonly Stage[];
   /** The optimiser's. */
   readonly learningRate?: number;

@@ -34,7 +34,7 @@ interface Problem extends SourceProblem {
 /**
  * Reads a recipe from YAML, or from JSON, which is YAML too; a run's `recipe.json` is read for the recipe in it.
  *
- * Fields may be left out, all but `stages` and `optimiser`: {@link RECIPE_DEFAULTS} says what they are then, and the name is that of the
+ * Fields may be left out, all but `stages` and `optimiser`: `RECIPE_DEFAULTS` says what they are then, and the name is that of the
  * file. `base` names one of {@link RECIPES} to start from: what is left out is then as it has it. That goes for the parts of `optimiser`,
  * `schedule` and `augmentation` too; only an optimiser of another kind starts anew. Stages may be written as `5@224,15@299`, an
  * augmentation or a schedule as its name, and `null` as `none`.
