@@ -1,6 +1,7 @@
 export * from "./augmentation.js";
 export * from "./batches.js";
 export { type CacheContents, type CacheKind, cacheContents, clearCache } from "./cache.js";
+export * from "./checks/index.js";
 export * from "./colour.js";
 export { mapBounded } from "./concurrent.js";
 export * from "./crop.js";

@@ -1,0 +1,72 @@
+import type { Runtime } from "../../runtime/index.js";
+import { type CheckedPhoto, type Finding, named } from "./finding.js";
+import { nearest, type Rows } from "./nearest.js";
+
+/** Neighbours that a photo is compared with. */
+const NEIGHBOURS = 5;
+
+/** Classes with fewer photos have no outliers: there is nothing to stand out from. */
+const FEWEST = 2 * NEIGHBOURS;
+
+/** A photo is named if it is so many standard deviations farther from its class than the class's photos are. */
+const LEAST_DEVIATION = 4;
+
+/** Most photos that are named, as a share of all. */
+const MOST_NAMED = 0.02;
+
+/**
+ * How far each photo stands from the others of its class: the mean cosine with its five nearest, in standard deviations below the class's
+ * median. 0 in classes with fewer than ten photos. The highest are the likeliest not to belong.
+ *
+ * @param features - one row a photo
+ * @param labels - for each photo its class, a number below `classes`
+ */
+export async function outlierScores(
+  runtime: Runtime,
+  features: Rows,
+  labels: readonly number[],
+  classes: number,
+): Promise<Float64Array> {
+  const { values, width } = features;
+  const scores = new Float64Array(labels.length);
+  for (let label = 0; label < classes; label++) {
+    const rows = labels.flatMap((own, row) => (own === label ? [row] : []));
+    if (rows.length < FEWEST) continue;
+    const own = new Float32Array(rows.length * width);
+    for (const [i, row] of rows.entries())
+      own.set(values.subarray(row * width, (row + 1) * width), i * width);
+    const set: Rows = { values: own, width };
+    const means = new Float64Array(rows.length);
+    for (const { row, cosine } of await nearest(runtime, set, set, { count: NEIGHBOURS, isSame: true }))
+      means[row] = (means[row] ?? 0) + cosine / NEIGHBOURS;
+    const median = [...means].sort((a, b) => a - b)[rows.length >> 1] ?? 0;
+    const variance = means.reduce((sum, mean) => sum + (mean - median) ** 2, 0) / rows.length;
+    const deviation = Math.max(1e-6, Math.sqrt(variance));
+    for (const [i, row] of rows.entries()) scores[row] = (median - (means[i] ?? 0)) / deviation;
+  }
+  return scores;
+}
+
+/** A finding for each photo that stands far from its class, the farthest first; at most 2 % of the photos. */
+export function outlierFindings(photos: readonly CheckedPhoto[], scores: Float64Array): Finding[] {
+  return [...scores.entries()]
+    .filter(([, score]) => score >= LEAST_DEVIATION)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, Math.ceil(MOST_NAMED * photos.length))
+    .flatMap(([row, score]): Finding[] => {
+      const photo = photos[row];
+      if (photo === undefined) return [];
+      return [
+        {
+          kind: "outlier",
+          severity: "note",
+          confidence: 1 / (1 + Math.exp(LEAST_DEVIATION - score)),
+          photos: [named(photo)],
+          sentence: `${photo.name} is unlike the other photos of ${photo.className}.`,
+          advice: "Look at it: take it out if it does not show the class; a rare but right photo may stay.",
+          details: { deviations: score },
+          movable: [photo.name],
+        },
+      ];
+    });
+}
