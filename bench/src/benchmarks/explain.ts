@@ -2,11 +2,13 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { decodePhoto, type Photo, scanPhotos } from "../../../packages/headstart/dist/data/index.js";
 import {
   lastWeights,
   type MapMethod,
+  type MapOptions,
   Mapper,
   type PhotoMap,
   rankCorrelation,
@@ -23,7 +25,7 @@ import { DEMO_PHOTOS } from "../photos.js";
 import { inTemporaryFolder } from "../temporary.js";
 
 export const summary =
-  "whether maps point at the object: of pictures of two photos side by side, 90 % against the share of maps that lie on their own half: [FOLDER...]";
+  "whether maps point at the object: of pictures of two photos side by side, 90 % against the share of maps that lie on their own half: [FOLDER...] [--layer NAME]";
 
 /** The share of maps that have to lie mostly on their own half. */
 const WANTED = 0.9;
@@ -32,6 +34,8 @@ const BATCH = 8;
 /** Photos whose maps are compared with occlusion, and with those of randomised networks. */
 const COMPARED = 24;
 const ROUNDS = 7;
+/** Networks that forgot, each its own way. */
+const DRAWS = 5;
 const METHODS = ["cam", "grad-cam"] as const;
 const SHARED = ["hymenoptera", "monkeys"].map((name) =>
   fileURLToPath(new URL(`../../../../shared/photos/${name}`, import.meta.url)),
@@ -47,10 +51,10 @@ interface Trained {
 
 /**
  * Trains on each folder with the default recipe, then explains photos that it was not trained on. The ratio is that of the folder and the
- * method that did worst.
+ * method that did worst. With a layer, Grad-CAM at that layer is measured alone.
  */
 export async function run(args: readonly string[]): Promise<Result> {
-  const folders = args.length > 0 ? args : SHARED.every((path) => existsSync(path)) ? SHARED : [DEMO_PHOTOS];
+  const { folders, layer } = choices(args);
   const parts: Record<string, number> = {};
   const shares: number[] = [];
   const runtime = Runtime.start();
@@ -60,18 +64,28 @@ export async function run(args: readonly string[]): Promise<Result> {
       return await read(join(out, "run", "model.onnx"), folder);
     });
     const name = basename(folder);
-    for (const method of METHODS) {
-      const found = await pointing(runtime, trained, method);
+    for (const method of layer === undefined ? METHODS : (["grad-cam"] as const)) {
+      const found = await pointing(runtime, trained, { method, layer });
       shares.push(found.onOwnHalf);
       parts[`${name}, ${method}: maps mostly on their own half (%)`] = 100 * found.onOwnHalf;
       parts[`${name}, ${method}: pictures with both maps so (%)`] = 100 * found.both;
       parts[`${name}, ${method}: mass on the own half, mean (%)`] = 100 * found.mass;
     }
-    const compared = await comparisons(runtime, trained);
+    const compared: Record<string, number> = layer === undefined ? await comparisons(runtime, trained) : {};
     for (const [part, value] of Object.entries(compared)) parts[`${name}, ${part}`] = value;
   }
   await runtime.close();
   return { name: "explain", ratio: WANTED / Math.min(...shares), bar: 1, parts };
+}
+
+function choices(args: readonly string[]) {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { layer: { type: "string" } },
+  });
+  const usual = SHARED.every((path) => existsSync(path)) ? SHARED : [DEMO_PHOTOS];
+  return { folders: positionals.length > 0 ? positionals : usual, layer: values.layer };
 }
 
 async function read(model: string, folder: string): Promise<Trained> {
@@ -82,8 +96,8 @@ async function read(model: string, folder: string): Promise<Trained> {
 }
 
 /** Explains both classes of pictures that show two photos of different classes, each photo in one picture. */
-async function pointing(runtime: Runtime, { graph, size, classes, photos }: Trained, method: MapMethod) {
-  const mapper = await Mapper.load(runtime, graph, size, { method });
+async function pointing(runtime: Runtime, { graph, size, classes, photos }: Trained, options: MapOptions) {
+  const mapper = await Mapper.load(runtime, graph, size, options);
   const pairs = pairsOf(photos);
   const shares: (readonly [number, number])[] = [];
   for (let start = 0; start < pairs.length; start += BATCH) {
@@ -176,10 +190,16 @@ async function comparisons(runtime: Runtime, { graph, size, photos }: Trained) {
   };
   const [cam, gradCam] = [await mapsOf(graph, "cam"), await mapsOf(graph, "grad-cam")];
   const forgotten = async (layers: number) => {
-    const network = withShuffledWeights(graph, lastWeights(graph, layers), createRandom("forgotten", layers));
-    const maps = await mapsOf(network, "cam");
-    return mean(maps.map(({ map }, i) => rankCorrelation(map.values, cam[i]?.map.values ?? [])));
+    const found: number[] = [];
+    for (let draw = 0; draw < DRAWS; draw++) {
+      const shuffled = createRandom("forgotten", layers, draw);
+      const maps = await mapsOf(withShuffledWeights(graph, lastWeights(graph, layers), shuffled), "cam");
+      for (const [i, { map }] of maps.entries())
+        found.push(rankCorrelation(map.values, cam[i]?.map.values ?? []));
+    }
+    return found;
   };
+  const [head, two] = [await forgotten(1), await forgotten(2)];
   const plain = await runtime.load(graph);
   const [first, second] = await Promise.all(
     METHODS.map((method) => Mapper.load(runtime, graph, size, { method })),
@@ -197,8 +217,10 @@ async function comparisons(runtime: Runtime, { graph, size, photos }: Trained) {
         ),
       ),
     ),
-    "cam against that of a network with a random head (rank correlation, mean)": await forgotten(1),
-    "cam against that of a network with two random last layers (rank correlation, mean)": await forgotten(2),
+    "cam against that of a network with a random head (rank correlation, mean)": mean(head),
+    "the same without its sign (mean)": mean(head.map(Math.abs)),
+    "cam against that of a network with two random last layers (rank correlation, mean)": mean(two),
+    "the same of two layers without its sign (mean)": mean(two.map(Math.abs)),
     "cam (ms a photo)": median(times.measured) / some.length,
     "grad-cam (ms a photo)": median(gradients.measured) / some.length,
     "the classifier alone (ms a photo)": median(times.reference) / some.length,

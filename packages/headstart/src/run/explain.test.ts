@@ -155,7 +155,7 @@ describe("what is written, and what is told", () => {
     expect([found.sheet, found.photos[0]?.overlay]).toEqual([undefined, undefined]);
   });
 
-  test("occlusion agrees with the class activation map on the whole", async () => {
+  test("occlusion of a shape agrees in part with its class activation map", async () => {
     const { photos, layer } = await explain(run, [pairs[0]?.path ?? ""], { method: "occlusion" });
     expect(layer).toBeUndefined();
     for (const { agreement, map } of photos) {
