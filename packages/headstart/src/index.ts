@@ -1,7 +1,8 @@
 /**
  * From a folder of labelled photos to a trained, measured and shipped image classifier.
  *
- * {@link train} makes a run, {@link findLearningRate} looks for a learning rate for it; {@link Classifier} answers with its model; {@link evaluateClassifier} measures one on other photos;
+ * {@link train} makes a run, {@link findLearningRate} looks for a learning rate for it; {@link Classifier} answers with its model; {@link evaluateClassifier} measures one on other photos, {@link calibrate} teaches it how certain it may be on them;
+ * {@link report} tells a run in one file, {@link compareRuns} tells runs apart, {@link listRuns} lists them;
  * {@link summarise} lists its layers; {@link explain} where it looks; {@link drawAugmented} shows what augmentation does; {@link listNetworks} lists pretrained networks,
  * and {@link convertKeras} makes ONNX of a Keras model. What goes wrong is a {@link HeadstartError}.
  *
@@ -26,14 +27,33 @@ export {
   type Split,
 } from "./data/index.js";
 export { type ErrorCode, HeadstartError } from "./errors.js";
-export type { ClassMetrics, SplitMetrics } from "./evaluation/index.js";
+export type {
+  CalibratedBand,
+  Calibration,
+  CertaintyMetrics,
+  ClassMetrics,
+  Conformal,
+  ConformalMethod,
+  DetailedClassMetrics,
+  DetailedMetrics,
+  Figure,
+  Interval,
+  McNemar,
+  PromisedAccuracy,
+  ReliabilityBin,
+  SplitMetrics,
+  Threshold,
+} from "./evaluation/index.js";
 export type { HeatMap, MapMethod } from "./explain/index.js";
 export {
   type Answer,
+  type CalibrationPhotos,
   Classifier,
   type ClassifierOptions,
+  type ClassProbability,
   type PhotoInput,
   type Prediction,
+  type PredictOptions,
   type PretrainedChoices,
   type Provenance,
   type RawPixels,
@@ -47,6 +67,13 @@ export type { Dim } from "./onnx/index.js";
 export {
   type AugmentedSheet,
   type AugmentOptions,
+  type Calibrated,
+  type CalibrateOptions,
+  type ChoiceDifference,
+  type ComparedRun,
+  type Comparison,
+  calibrate,
+  compareRuns,
   drawAugmented,
   type EvaluateOptions,
   type Evaluation,
@@ -58,15 +85,25 @@ export {
   type FoundLearningRate,
   findLearningRate,
   type LearningRateOptions,
+  type ListedRun,
+  listRuns,
+  type MeasuredSplit,
+  type Metrics,
   type OnProgress,
+  type PairOfRuns,
   type Phase,
   type Precision,
   type Progress,
+  type ReportOptions,
   type Run,
+  type RunFigures,
+  type RunOrder,
+  report,
   resume,
   type TrainingOptions,
   type TrainOptions,
   train,
+  type WrittenReport,
 } from "./run/index.js";
 export type { Device, RuntimeOptions } from "./runtime/index.js";
 export {

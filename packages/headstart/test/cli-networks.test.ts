@@ -292,6 +292,7 @@ describe("train", () => {
       "float",
       "--stages",
       "1@32",
+      "--no-report",
       ...args,
     );
 
@@ -318,7 +319,17 @@ describe("train", () => {
 
   test("on the trunk of a Keras model, and on a network that is fetched", async () => {
     const own = await headstart(
-      ...["train", photos, "--out", join(folder, "runs"), "--precision", "float", "--backbone", keras],
+      ...[
+        "train",
+        photos,
+        "--out",
+        join(folder, "runs"),
+        "--precision",
+        "float",
+        "--backbone",
+        keras,
+        "--no-report",
+      ],
     );
     expect(own.code).toBe(0);
     const far = await train("--backbone", ADDRESS, "--mean", "127", "--std", "64", "--name", "far");

@@ -68,6 +68,7 @@ afterAll(() => {
 });
 
 const COMMANDS = [
+  "check",
   "train",
   "evaluate",
   "predict",
@@ -214,7 +215,7 @@ describe("train", () => {
   });
 
   test("--json prints one document and nothing else; a second run finds the features stored", async () => {
-    const { code, out, err } = await headstart("train", photos, "--out", runs, "--json");
+    const { code, out, err } = await headstart("train", photos, "--out", runs, "--json", "--no-report");
     expect([code, err]).toEqual([0, ""]);
     const document = JSON.parse(out);
     expect(document).toMatchObject({
@@ -319,9 +320,9 @@ describe("predict", () => {
     expect([code, err]).toEqual([0, ""]);
     const lines = out.trimEnd().split("\n");
     expect(lines).toHaveLength(5);
-    expect(lines[0]).toBe("photo,rank,class,probability");
-    expect(lines[1]).toMatch(/\/a ""photo"", odd\.jpg",1,cat,(1|0\.9\d*)$/);
-    expect(lines[4]).toMatch(/^[^"]+\/cat\/01\.jpg,2,(dog|fox),[\d.e-]+$/);
+    expect(lines[0]).toBe("photo,rank,class,probability,in_set,confident,unlike");
+    expect(lines[1]).toMatch(/\/a ""photo"", odd\.jpg",1,cat,(1|0\.9\d*),true,(true|false),0[.\d]*$/);
+    expect(lines[4]).toMatch(/^[^"]+\/cat\/01\.jpg,2,(dog|fox),[\d.e-]+,false,(true|false),0[.\d]*$/);
   });
 
   test("--json: one photo and many give the same answers; what cannot be decoded is named and left out", async () => {

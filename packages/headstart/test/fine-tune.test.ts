@@ -29,7 +29,16 @@ beforeAll(async () => {
   process.env.HEADSTART_CACHE = join(work, "cache");
   await drawPhotos(photos, 16);
   backbone = writeResidualBackbone(work);
-  base = { out, backbone, threads: 2, stages: "3@32", batchSize: 8, precision: "float", seed: 3 };
+  base = {
+    out,
+    report: false,
+    backbone,
+    threads: 2,
+    stages: "3@32",
+    batchSize: 8,
+    precision: "float",
+    seed: 3,
+  };
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
@@ -81,7 +90,7 @@ describe.each(Object.entries(WAYS))("%s", (_, choices) => {
     await expect(
       train(photos, { ...options, ema: 0, signal: controller.signal, onProgress }),
     ).rejects.toMatchObject({ code: "INTERRUPTED" });
-    const run = await resume(folder);
+    const run = await resume(folder, { report: false });
     expect(readFileSync(run.model).equals(readFileSync(whole.model))).toBe(true);
     for (const file of ["results.csv", "steps.csv"])
       expect(readFileSync(join(folder, file), "utf8")).toBe(readFileSync(join(whole.folder, file), "utf8"));
@@ -122,9 +131,9 @@ describe("what trains", () => {
     const classifier = await Classifier.load(run.model);
     const files = ["cat", "dog", "fox"].map((name) => join(photos, name, "01.jpg"));
     const answers = await Promise.all(files.map((file) => classifier.predict(file)));
-    expect(
-      answers.filter(([{ className }], i) => files[i]?.includes(`/${className}/`)).length,
-    ).toBeGreaterThan(1);
+    expect(answers.filter(({ className }, i) => files[i]?.includes(`/${className}/`)).length).toBeGreaterThan(
+      1,
+    );
     await classifier.close();
   });
 });
@@ -173,7 +182,7 @@ test("a run that is killed goes on to the same bytes", async () => {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script]);
   const [, signal] = await once(child, "exit");
   expect(signal).toBe("SIGKILL");
-  const run = await resume(join(out, "killed"));
+  const run = await resume(join(out, "killed"), { report: false });
   expect(readFileSync(run.model).equals(readFileSync(whole.model))).toBe(true);
 });
 

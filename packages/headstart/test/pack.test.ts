@@ -81,7 +81,7 @@ test("the library is typed, for a project in strict TypeScript", () => {
     'const run = await train("photos", { recipe: "default", onProgress: console.log });',
     "console.log(run.metrics.test.accuracy);",
     "const classifier = await Classifier.load(run.model);",
-    'const [best] = await classifier.predict("dog.jpg");',
+    'const best = await classifier.predict("dog.jpg");',
     "export const answer: { className: string; probability: number } | undefined = best;",
     "// @ts-expect-error: there is no such recipe option",
     'await train("photos", { recipes: "default" });',

@@ -14,7 +14,7 @@ import { newFolder } from "./support/temporary.js";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const folder = newFolder();
 const file = join(folder, "report.html");
-const address = pathToFileURL(file).href;
+const large = join(folder, "large.html");
 const CLASSES = [...HOSTILE, "ants", "bees", "cats", "dogs", "eels", "foxes"];
 const DESKTOP = { width: 1280, height: 900 };
 
@@ -23,7 +23,9 @@ async function visit(
   browser: Browser,
   options: BrowserContextOptions,
   look: (page: Page) => Promise<void>,
+  path: string = file,
 ): Promise<void> {
+  const address = pathToFileURL(path).href;
   const context = await browser.newContext(options);
   try {
     const page = await context.newPage();
@@ -154,6 +156,42 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     });
   });
 
+  test("what a check found is shown, and curves of each class that has some", async () => {
+    await visit(browser, { viewport: DESKTOP }, async (page) => {
+      expect(await page.locator("#summary .warning").textContent()).toContain("87.5");
+      const [first] = await page.locator(".finding").all();
+      expect(await first?.locator(".items").first().locator("li").count()).toBe(12);
+      expect(await first?.locator(".strip i.at").count()).toBe(24);
+      await first?.locator("summary").press("Enter");
+      expect(await first?.locator("li").count()).toBe(30);
+      for (const [label, charts] of [2, 0, 2].entries()) {
+        const part = page.locator(`#class-${label}`);
+        if (charts > 0) await part.locator("summary").press("Enter");
+        expect(await part.locator(".chart").count()).toBe(charts);
+      }
+      expect(await page.locator("#class-0 .chart").first().isVisible()).toBe(true);
+      expect(await page.locator("#certainty table").count()).toBe(2);
+    });
+  });
+
+  test("133 classes and 20,000 photos open and answer", async () => {
+    const classes = Array.from({ length: 133 }, (_, index) => `breed ${index}`);
+    const data = madeUpReport({ classes, perClass: 150, paths: [join(folder, "gone.jpg")] });
+    writeFileSync(large, await composeReport(data));
+    const look = async (page: Page) => {
+      expect(await page.locator("article.class").count()).toBe(133);
+      await page.locator(".matrix a.cell").last().press("Enter");
+      expect(await page.locator("dialog li").count()).toBeGreaterThan(0);
+      await page.keyboard.press("Escape");
+      await page.locator("input[type=search]").fill("breed 132");
+      expect(await page.locator("article.class:visible").count()).toBe(1);
+      await page.locator("#classes table.sortable th button").nth(3).press("Enter");
+      await page.locator("#class-132 summary").press("Enter");
+      expect(await page.locator("#class-132 .chart").last().isVisible()).toBe(true);
+    };
+    await visit(browser, { viewport: DESKTOP }, look, large);
+  });
+
   test.each(["light", "dark"] as const)("axe finds nothing grave, %s", async (colorScheme) => {
     await visit(browser, { viewport: DESKTOP, colorScheme }, async (page) => {
       expect(await complaintsOf(page)).toEqual([]);
@@ -182,6 +220,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       const parts = [
         "summary",
         "measures",
+        "certainty",
         "confusion",
         "wrong",
         "unsure",

@@ -6,11 +6,13 @@ import { addCompare } from "../src/cli/compare.js";
 import { addReport } from "../src/cli/report.js";
 import { addRuns } from "../src/cli/runs.js";
 import { Terminal } from "../src/cli/terminal.js";
-import { ANSWERS_FILE } from "../src/run/answers.js";
-import { compareRuns } from "../src/run/compare.js";
-import { report, reportData } from "../src/run/report.js";
-import { listRuns } from "../src/run/runs.js";
-import { train } from "../src/run/train.js";
+import type { Finding } from "../src/data/index.js";
+import { galleryPhotos } from "../src/report/html/index.js";
+import { checkRun } from "../src/run/check-run.js";
+import { RUN_FILES } from "../src/run/folder.js";
+import { compareRuns, listRuns, report, train } from "../src/run/index.js";
+import { readMetrics } from "../src/run/metrics.js";
+import { reportData } from "../src/run/report.js";
 import { captured } from "./support/captured.js";
 import { drawPhotos } from "./support/photos.js";
 import { newFolder } from "./support/temporary.js";
@@ -37,71 +39,146 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** A finding as a check makes it. */
+function copies(...names: readonly string[]): Finding {
+  return {
+    kind: "near-copies",
+    severity: "note",
+    confidence: 0.9,
+    photos: names.map((name) => ({ name, className: "cat", side: "train" })),
+    sentence: "They show the same.",
+    advice: "Keep one.",
+    details: {},
+    movable: [],
+  };
+}
+
 describe("report", () => {
-  test("tells a run from its folder, and computes answers again where it holds none", async () => {
-    rmSync(join(first, ANSWERS_FILE), { force: true });
-    const written = await report(first);
-    expect(written).toEqual({
-      report: join(first, "report.html"),
-      card: join(first, "README.md"),
-      bytes: readFileSync(join(first, "report.html")).length,
-    });
-    expect(existsSync(join(first, ANSWERS_FILE))).toBe(true);
+  test("is written by every training, and tells the run from its folder", async () => {
+    for (const file of [RUN_FILES.report, RUN_FILES.card, RUN_FILES.answers, RUN_FILES.answerCurves])
+      expect(existsSync(join(first, file))).toBe(true);
+    const metrics = await readMetrics(first);
     const data = await reportData(first);
     expect(data.classes).toEqual(["cat", "dog", "fox"]);
     expect(data.photos).toHaveLength(60);
     expect(data.splits.map(({ split }) => split)).toEqual(["train", "validation", "test"]);
-    for (const { split, photos: own, confusion, measures } of data.splits) {
+    for (const { split, photos: own, confusion, measures, curves, certainty } of data.splits) {
       const shown = data.photos.filter((photo) => photo.split === split);
       expect(shown).toHaveLength(own);
-      // What is computed again agrees with what was measured in training.
       for (const [truth, row] of confusion.entries())
         for (const [predicted, count] of row.entries())
           expect(
             shown.filter((photo) => photo.truth === truth && photo.answers[0]?.[0] === predicted),
           ).toHaveLength(count);
       expect(measures[0]).toMatchObject({ id: "accuracy", value: 1 });
-      for (const { interval } of measures) expect(interval).not.toBeNull();
+      const figure = (name: string) => measures.find((measure) => measure.name === name);
+      expect(figure("Log loss")).toMatchObject({
+        value: metrics?.[split].loss,
+        interval: metrics?.[split].lossInterval,
+      });
+      expect(figure("Brier score")).toMatchObject({ ...metrics?.[split].brier });
+      expect([curves === undefined, certainty === null]).toEqual([split === "train", split === "train"]);
     }
+    expect(data.calibration?.photos).toBeGreaterThan(0);
     expect(data.performance.map(({ name }) => name)).toEqual([
       "One photo",
       "Model",
       "Parameters",
       "Features",
     ]);
-    expect(data.training).toMatchObject({ unit: "iteration", best: null });
+    expect(data.training).toMatchObject({ unit: "iteration", kept: null });
   });
 
-  test("asks for overlays of the photos in galleries only, and the command says where it wrote", async () => {
-    const asked: string[] = [];
-    const data = await reportData(first, {
-      explain: async ({ path, name }) => {
-        asked.push(name);
-        return readFileSync(path);
+  test("draws where the network looked for the photos in galleries, and for no others", async () => {
+    const data = await reportData(first);
+    const drawn = data.photos.flatMap(({ overlay }, index) => (overlay === undefined ? [] : [index]));
+    expect(drawn).toEqual(galleryPhotos(data).sort((a, b) => a - b));
+    expect(drawn.length).toBeGreaterThan(0);
+  });
+
+  test("photos that are gone have neither pictures nor maps", async () => {
+    const gone = join(folder, "gone");
+    cpSync(first, gone, { recursive: true });
+    const known = JSON.parse(readFileSync(join(gone, RUN_FILES.data), "utf8"));
+    writeFileSync(join(gone, RUN_FILES.data), JSON.stringify({ ...known, root: join(folder, "nowhere") }));
+    const data = await reportData(gone);
+    expect(data.photos.filter(({ overlay }) => overlay !== undefined)).toEqual([]);
+    expect(data.performance[0]?.name).toBe("Model");
+    const { report: file } = await report(gone);
+    expect(readFileSync(file, "utf8")).toContain("agone");
+  });
+
+  test("says what a check found, and what photos seen in training do to the accuracy", async () => {
+    const { photos: shown } = await reportData(first);
+    const named = (split: string) => shown.filter((photo) => photo.split === split).map(({ name }) => name);
+    const [seen = "", other = ""] = named("train");
+    const [leaked = "", ...rest] = named("test");
+    // The check takes all of them to be training photos; the run knows better.
+    const findings = [copies(seen, leaked), copies(seen, other), copies(...rest)];
+    const { data } = await reportData(first, { check: { findings } });
+    expect(data.leaks).toEqual([{ split: "test", leaked: 1, accuracy: 1, without: 1 }]);
+    expect(data.findings).toEqual([
+      {
+        severity: "note",
+        title: "near copies",
+        items: findings.map(({ photos: of }) => ({
+          sentence: "They show the same.",
+          confidence: 0.9,
+          photos: of.map(({ name }) => name),
+          advice: "Keep one.",
+        })),
       },
-    });
-    expect(asked.length).toBeGreaterThan(0);
-    expect(asked.length).toBeLessThan(30);
-    expect(data.photos.filter(({ overlay }) => overlay !== undefined)).toHaveLength(asked.length);
-    const out = join(folder, "site", "index.html");
-    const told: unknown = JSON.parse(await headstart("report", first, "--out", out, "--json"));
-    expect(told).toMatchObject({ report: out, card: join(folder, "site", "README.md") });
-    expect(await headstart("report", first, "--out", out)).toContain("index.html");
+    ]);
+    expect((await reportData(first)).data.findings).toBeUndefined();
   });
 
-  test("refuses what is no finished run", async () => {
+  test("a run's photos are checked where they are still there", async () => {
+    expect((await checkRun(first))?.photos).toBe(60);
+    const moved = join(folder, "moved");
+    cpSync(first, moved, { recursive: true });
+    const choices = JSON.parse(readFileSync(join(moved, RUN_FILES.recipe), "utf8"));
+    writeFileSync(
+      join(moved, RUN_FILES.recipe),
+      JSON.stringify({ ...choices, photos: join(folder, "nowhere") }),
+    );
+    expect(await checkRun(moved)).toBeUndefined();
+    expect(await headstart("report", moved)).toContain("report.html");
+  });
+
+  test("the command says where it wrote; the card is the same every time", async () => {
+    const out = join(folder, "site", "index.html");
+    const card = join(folder, "site", "README.md");
+    const told: unknown = JSON.parse(await headstart("report", first, "--out", out, "--json"));
+    expect(told).toEqual({ report: out, card, bytes: readFileSync(out).length });
+    expect(readFileSync(out, "utf8")).toContain('id="certainty"');
+    const before = readFileSync(card, "utf8");
+    expect(await headstart("report", first, "--out", out, "--no-check")).toContain("index.html");
+    expect(readFileSync(card, "utf8")).toBe(before);
+    expect(before).toBe(readFileSync(join(first, RUN_FILES.card), "utf8"));
+  });
+
+  test("refuses what is no finished run, and one without answers", async () => {
     await expect(report(join(runs, "nothing"))).rejects.toMatchObject({ code: "NOT_FOUND" });
     const half = join(folder, "half");
     mkdirSync(half);
-    cpSync(join(first, "recipe.json"), join(half, "recipe.json"));
+    cpSync(join(first, RUN_FILES.recipe), join(half, RUN_FILES.recipe));
     await expect(report(half)).rejects.toMatchObject({ code: "INVALID_RUN" });
+    cpSync(join(first, RUN_FILES.metrics), join(half, RUN_FILES.metrics));
+    await expect(report(half)).rejects.toMatchObject({
+      code: "INVALID_RUN",
+      hint: expect.stringContaining("metrics.json"),
+    });
+  });
+
+  test("an interruption ends it", async () => {
+    await expect(report(first, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "INTERRUPTED",
+    });
   });
 });
 
 describe("compare", () => {
   test("a run does not differ from its copy", async () => {
-    await report(first);
-    cpSync(join(first, ANSWERS_FILE), join(second, ANSWERS_FILE));
     const { differences, pairs, split, notes } = await compareRuns([first, second]);
     expect([differences, split, notes]).toEqual([[], "test", []]);
     expect(pairs).toEqual([expect.objectContaining({ first: 0, second: 1, onlyFirst: 0, exact: 1 })]);
@@ -114,13 +191,13 @@ describe("compare", () => {
     choices.recipe.optimiser.l2 = 0.5;
     writeFileSync(join(second, "recipe.json"), JSON.stringify(choices));
     // All test photos but the first are now wrong, and the first has gone from the second run.
-    const [head = "", ...rows] = readFileSync(join(first, ANSWERS_FILE), "utf8").trimEnd().split("\n");
+    const [head = "", ...rows] = readFileSync(join(first, RUN_FILES.answers), "utf8").trimEnd().split("\n");
     const isTest = (row: string) => row.includes(",test,");
     const [gone] = rows.filter(isTest);
     const wrong = rows
       .filter((row) => row !== gone)
       .map((row) => (isTest(row) ? row.replace(/,test,(\w+),([^,]+),\w+/, ",test,$1,$2,other") : row));
-    writeFileSync(join(second, ANSWERS_FILE), `${[head, ...wrong].join("\n")}\n`);
+    writeFileSync(join(second, RUN_FILES.answers), `${[head, ...wrong].join("\n")}\n`);
     const tests = rows.filter(isTest).length - 1;
     const comparison = await compareRuns([first, second]);
     expect(comparison.differences).toEqual([
@@ -141,9 +218,15 @@ describe("compare", () => {
     expect(JSON.parse(await headstart("compare", first, second, "--json"))).toMatchObject({ split: "test" });
   });
 
+  test("of several tests, says that chance makes some small", async () => {
+    const { pairs, notes } = await compareRuns([first, first, second]);
+    expect(pairs).toHaveLength(3);
+    expect(notes[0]).toContain("Of 3 tests");
+  });
+
   test("refuses one run, and runs without answers", async () => {
     await expect(compareRuns([first])).rejects.toMatchObject({ code: "INVALID_OPTION" });
-    rmSync(join(second, ANSWERS_FILE));
+    rmSync(join(second, RUN_FILES.answers));
     await expect(compareRuns([first, second])).rejects.toMatchObject({ code: "INVALID_RUN" });
   });
 });

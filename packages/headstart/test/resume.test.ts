@@ -20,8 +20,11 @@ const work = newFolder();
 const photos = join(work, "photos");
 const out = join(work, "runs");
 const library = new URL("../dist/index.js", import.meta.url).href;
-const solved = { out, threads: 2, stages: "60@64" } as const;
-const stepped = { out, threads: 2, recipe: "keras-classic", batchSize: 10, stages: "2@64,2@96" } as const;
+const solved = { out, report: false, threads: 2, stages: "60@64" } as const;
+const stepped = {
+  ...{ out, report: false, threads: 2 },
+  ...{ recipe: "keras-classic", batchSize: 10, stages: "2@64,2@96" },
+} as const;
 
 /** When a process is killed: at the first report like this one, or some milliseconds later. */
 interface Moment {
@@ -50,7 +53,7 @@ const PROGRAM = `
     if (moment.later === undefined) kill();
     else setTimeout(kill, moment.later);
   };
-  await (run === "" ? train(photos, { ...options, onProgress }) : resume(run, { onProgress }));
+  await (run === "" ? train(photos, { ...options, onProgress }) : resume(run, { report: false, onProgress }));
 `;
 
 /** Trains, or goes on with a run, in a process that must end by being killed. */
@@ -116,7 +119,7 @@ describe("a run that is killed again and again ends in the same bytes", () => {
       { phase: "measuring" },
     ] as const)
       await killAt(moment, folder);
-    expectSame(await resume(folder), wholeSolved);
+    expectSame(await resume(folder, { report: false }), wholeSolved);
   });
 
   test("keras-classic", { timeout: 120_000 }, async () => {
@@ -135,7 +138,7 @@ describe("a run that is killed again and again ends in the same bytes", () => {
       { phase: "measuring" },
     ] as const)
       await killAt(moment, folder);
-    expectSame(await resume(folder), wholeStepped);
+    expectSame(await resume(folder, { report: false }), wholeStepped);
   });
 });
 
@@ -173,10 +176,10 @@ describe("a run that is interrupted", () => {
       during("training", 49, "epoch 2"),
       during("features", 1),
     ])
-      expect(await interruptAt(at, (watched) => resume(folder, watched))).toBe(folder);
+      expect(await interruptAt(at, (watched) => resume(folder, { ...watched, report: false }))).toBe(folder);
     const log = readFileSync(join(folder, "log.txt"), "utf8");
     expect(log.match(/HeadstartError: .* interrupted/g)).toHaveLength(5);
-    expectSame(await resume(folder), wholeStepped);
+    expectSame(await resume(folder, { report: false }), wholeStepped);
   });
 
   test("the default recipe too", async () => {
@@ -185,8 +188,10 @@ describe("a run that is interrupted", () => {
       train(photos, { ...solved, ...watched }),
     );
     const fitting = ({ kind }: Progress) => kind === "epoch";
-    expect(await interruptAt(fitting, (watched) => resume(folder, watched))).toBe(folder);
-    expectSame(await resume(folder), wholeSolved);
+    expect(await interruptAt(fitting, (watched) => resume(folder, { ...watched, report: false }))).toBe(
+      folder,
+    );
+    expectSame(await resume(folder, { report: false }), wholeSolved);
   });
 
   test("before the photos are read, it leaves no folder", async () => {
@@ -202,9 +207,9 @@ describe("a run that is interrupted", () => {
 test("a run that is finished is returned as it is", async () => {
   const before = readdirSync(wholeStepped.folder);
   const events: Progress[] = [];
-  expect(await resume(wholeStepped.folder, { onProgress: (event) => events.push(event) })).toEqual(
-    wholeStepped,
-  );
+  expect(
+    await resume(wholeStepped.folder, { report: false, onProgress: (event) => events.push(event) }),
+  ).toEqual(wholeStepped);
   expect(events).toEqual([{ kind: "note", message: expect.stringContaining("is finished") }]);
   expect(readdirSync(wholeStepped.folder)).toEqual(before);
 });
@@ -232,7 +237,7 @@ describe("what cannot be gone on with", () => {
     return { folder, own, backbone };
   }
   const refused = (folder: string, code: string, sentence: string | RegExp) =>
-    expect(resume(folder)).rejects.toMatchObject({
+    expect(resume(folder, { report: false })).rejects.toMatchObject({
       name: "HeadstartError",
       code,
       message:
@@ -258,7 +263,7 @@ describe("what cannot be gone on with", () => {
     await refused(folder, "NOT_FOUND", own);
     renameSync(`${own} away`, own);
     rmSync(join(own, "dog", "new.jpg"));
-    expect((await resume(folder)).classes).toEqual(["cat", "dog", "fox"]);
+    expect((await resume(folder, { report: false })).classes).toEqual(["cat", "dog", "fox"]);
   });
 
   test("a backbone that has changed, or is gone", async () => {
@@ -281,7 +286,7 @@ describe("what cannot be gone on with", () => {
       const content = readFileSync(path);
       for (const damaged of [content.subarray(0, content.length / 2), Buffer.from("{}"), Buffer.alloc(0)]) {
         writeFileSync(path, damaged);
-        await expect(resume(folder)).rejects.toMatchObject({
+        await expect(resume(folder, { report: false })).rejects.toMatchObject({
           code: "INVALID_RUN",
           message: expect.stringContaining(`${path} is damaged.`),
           hint: expect.stringContaining(hint),
@@ -291,7 +296,7 @@ describe("what cannot be gone on with", () => {
     }
     // As the hint says: without its checkpoint the run begins again.
     rmSync(join(folder, "checkpoint.safetensors"));
-    expect((await resume(folder)).metrics.train.photos).toBeGreaterThan(0);
+    expect((await resume(folder, { report: false })).metrics.train.photos).toBeGreaterThan(0);
   });
 
   test("a folder that is no run", async () => {
@@ -323,5 +328,5 @@ test("a photo that vanishes between the stages stops the run; brought back, the 
     message: expect.stringContaining(`The photo ${lost.name} cannot be decoded any more. There is no file`),
   });
   renameSync(`${path} away`, path);
-  expectSame(await resume(folder), wholeStepped);
+  expectSame(await resume(folder, { report: false }), wholeStepped);
 });

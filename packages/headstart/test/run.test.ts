@@ -17,6 +17,7 @@ import { basename, join } from "node:path";
 import { parse } from "csv-parse/sync";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { UNLIKE } from "../src/evaluation/index.js";
 import { Classifier, type Progress, type Run, resume, type TrainOptions, train } from "../src/index.js";
 import { RECIPES, type Recipe } from "../src/training/index.js";
 import { drawPhoto, drawPhotos } from "./support/photos.js";
@@ -35,7 +36,10 @@ vi.mock("../src/files.js", async (original) => {
   return { ...files, writeAtomically };
 });
 
+/** Of a run whose report is not written. */
 const FILES = [
+  "answer-curves.json",
+  "answers.csv",
   "confusion.png",
   "curves.png",
   "data.json",
@@ -49,12 +53,13 @@ const FILES = [
 ];
 /** Of a run that went by gradient steps. */
 const STEP_FILES = [...FILES, "steps.csv"];
+const REPORT_FILES = ["README.md", "report.html"];
 const PER_CLASS = 24;
 const work = newFolder();
 const photos = join(work, "photos");
 const out = join(work, "runs");
 /** Small photos and two threads, whatever machine it is. */
-const small = { out, threads: 2, stages: "100@64" } as const;
+const small = { out, threads: 2, stages: "100@64", report: false } as const;
 const classic = {
   ...small,
   recipe: "keras-classic",
@@ -130,14 +135,14 @@ const sawBackbone = (events: readonly Progress[]) =>
 
 let first: { run: Run; events: readonly Progress[] };
 beforeAll(async () => {
-  first = await trainWatched(photos, small);
+  first = await trainWatched(photos, { ...small, report: true });
 });
 
 describe("a run folder", () => {
   test("holds the named files and nothing else, and stands under the next number", () => {
     expect(first.run.folder).toBe(join(out, "1"));
     expect(first.run.model).toBe(join(out, "1", "model.onnx"));
-    expect(readdirSync(first.run.folder).sort()).toEqual(FILES);
+    expect(readdirSync(first.run.folder).sort()).toEqual([...FILES, ...REPORT_FILES].sort());
   });
 
   test("recipe.json has every choice and the seed", () => {
@@ -188,9 +193,7 @@ describe("a run folder", () => {
     expect(Object.keys(metrics)).toEqual(["train", "validation", "test"]);
     const { counts } = json(first.run, "data.json");
     for (const [split, figures] of Object.entries(first.run.metrics)) {
-      expect(Object.keys(figures).sort()).toEqual(
-        ["photos", "accuracy", "accuracyInterval", "top5", "loss", "perClass", "confusion"].sort(),
-      );
+      expect(figures.certainty === null).toBe(split === "train");
       expect(figures.photos).toBe(counts[split]);
       expect(figures.confusion.flat().reduce((sum, count) => sum + count, 0)).toBe(figures.photos);
       expect(figures.perClass.map(({ className }) => className)).toEqual(["cat", "dog", "fox"]);
@@ -211,7 +214,9 @@ describe("a run folder", () => {
     const lines = readFileSync(join(first.run.folder, "log.txt"), "utf8").trimEnd().split("\n");
     for (const line of lines) expect(line).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S/);
     expect(lines[0]).toContain("3 classes; ");
-    expect(lines.join("\n")).toMatch(/Z features: 72 done\n(.*\n)*.*"epoch":1,(.*\n)*.*Z measuring: 1 done$/);
+    expect(lines.join("\n")).toMatch(
+      /Z features: 72 done\n(.*\n)*.*"epoch":1,(.*\n)*.*Z measuring: 1 done\n/,
+    );
   });
 
   test("the model says what was measured, and answers", async () => {
@@ -223,10 +228,14 @@ describe("a run folder", () => {
       recipe: "default",
       seed: 0,
       metrics: { test: { photos: test.photos, accuracy: test.accuracy, loss: test.loss } },
+      calibration: { fittedOn: "train", photos: first.run.metrics.train.photos },
       data: json(first.run, "data.json").fingerprint,
     });
-    const [best] = await classifier.predict(join(photos, "fox", "01.jpg"));
-    expect(best.className).toBe("fox");
+    const best = await classifier.predict(join(photos, "fox", "01.jpg"));
+    expect(best).toMatchObject({ className: "fox", set: ["fox"] });
+    expect(best.unlike).toBeLessThan(UNLIKE);
+    const strange = await classifier.predict({ data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 });
+    expect(strange).toMatchObject({ confident: false, unlike: 1 });
     await classifier.close();
   });
 
@@ -239,6 +248,8 @@ describe("a run folder", () => {
       "choosing the L2 penalty",
       "epoch",
       "measuring",
+      "comparing photos",
+      "judging labels",
     ]);
     const found = first.events.find((event) => event.kind === "found");
     expect(found).toMatchObject({
@@ -407,7 +418,7 @@ describe("options that cannot be meant leave nothing behind", () => {
 test("a run has the name that it is given", async () => {
   const run = await train(photos, { ...quick, name: "Füchse 1" });
   expect(run.folder).toBe(join(out, "Füchse 1"));
-  expect(await resume(run.folder)).toEqual(run);
+  expect(await resume(run.folder, { report: false })).toEqual(run);
 });
 
 describe("photos that cannot be used", () => {
@@ -513,17 +524,26 @@ describe("a disk that refuses", () => {
     disk.full = "recipe.json";
     await expect(train(photos, { ...quick, name: "full" })).rejects.toMatchObject({ code: "STORAGE" });
     expect(existsSync(folder)).toBe(false);
-    let go = () => train(photos, { ...quick, name: "full" });
+    let go = () => train(photos, { ...quick, report: true, name: "full" });
     // In the order in which they are written.
-    for (const name of ["data", "results", "model", "grid", "metrics"].map(
-      (stem) => FILES.find((file) => file.startsWith(stem)) ?? "",
-    )) {
+    for (const name of [
+      "data",
+      "results",
+      "model",
+      "grid",
+      "answers",
+      "answer-curves",
+      "metrics",
+      "README",
+      "report",
+    ].map((stem) => [...FILES, ...REPORT_FILES].find((file) => file.startsWith(stem)) ?? "")) {
       disk.full = name;
       await expect(go()).rejects.toMatchObject({
         code: "STORAGE",
         message: `The disk is full: ${join(folder, name)}.`,
       });
-      expect(readdirSync(folder).filter((file) => file === name || !FILES.includes(file))).toEqual([]);
+      const known = [...FILES, ...REPORT_FILES];
+      expect(readdirSync(folder).filter((file) => file === name || !known.includes(file))).toEqual([]);
       expect(readFileSync(join(folder, "log.txt"), "utf8")).toMatch(
         /HeadstartError: The disk is full: .*\n$/,
       );
@@ -533,7 +553,7 @@ describe("a disk that refuses", () => {
     const run = await go();
     const usual = await train(photos, quick);
     expect(readFileSync(run.model).equals(readFileSync(usual.model))).toBe(true);
-    expect(readdirSync(folder).sort()).toEqual(FILES);
+    expect(readdirSync(folder).sort()).toEqual([...FILES, ...REPORT_FILES].sort());
   });
 
   test("a checkpoint that cannot be written", async () => {
@@ -544,7 +564,7 @@ describe("a disk that refuses", () => {
       message: expect.stringContaining("checkpoint.safetensors"),
     });
     disk.full = "";
-    const run = await resume(join(out, "no-checkpoint"));
+    const run = await resume(join(out, "no-checkpoint"), { report: false });
     expect(readFileSync(run.model).equals(readFileSync((await train(photos, options)).model))).toBe(true);
   });
 
@@ -656,12 +676,14 @@ describe("a recipe of one's own", () => {
         };
         const watched = { onProgress, signal: controller.signal };
         await expect(
-          folder === "" ? train(photos, { ...options, recipe, ...watched }) : resume(folder, watched),
+          folder === ""
+            ? train(photos, { ...options, recipe, ...watched })
+            : resume(folder, { ...watched, report: false }),
         ).rejects.toMatchObject({ code: "INTERRUPTED", message: expect.stringContaining(`epoch ${epoch}`) });
         expect(existsSync(join(folder, "checkpoint.safetensors"))).toBe(true);
         expect(existsSync(join(folder, "metrics.json"))).toBe(false);
       }
-      const run = await resume(folder);
+      const run = await resume(folder, { report: false });
       expect(readFileSync(run.model).equals(readFileSync(whole.run.model))).toBe(true);
       expect(readFileSync(join(folder, "results.csv"), "utf8")).toBe(
         readFileSync(join(whole.run.folder, "results.csv"), "utf8"),

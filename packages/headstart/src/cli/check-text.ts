@@ -1,5 +1,5 @@
 import type { Finding, FindingKind } from "../data/index.js";
-import type { Check } from "../run/check.js";
+import type { Check } from "../run/index.js";
 import type { Terminal } from "./terminal.js";
 import { percent, printable, shownPath, table, whole } from "./text.js";
 
@@ -78,10 +78,11 @@ export function printCheck(terminal: Terminal, photos: string, check: Check): vo
     for (const advice of new Set(findings.slice(0, MOST_SENTENCES).map((finding) => finding.advice)))
       terminal.print(dim(`  → ${printable(advice)}`));
   }
-  if (check.leaked.length === 0) return;
+  const { length } = check.leaked;
+  if (length === 0) return;
   terminal.print();
   terminal.print(
-    `${bold(whole(check.leaked.length))} photos to measure with show what training photos show: figures measured with them are too good.`,
+    `${bold(whole(length))} ${length === 1 ? "photo to measure with shows" : "photos to measure with show"} what training photos show: figures measured with them are too good.`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Finding, FindingKind, Quarantined, Restored } from "../data/index.js";
-import type { Check, CheckOptions, CheckProgress } from "../run/check.js";
+import type { Check, CheckOptions, Progress } from "../run/index.js";
 import { FINDING_KINDS, isFindingKind, printCheck } from "./check-text.js";
 import { example } from "./context.js";
 import { withInterrupt } from "./interrupt.js";
@@ -36,7 +36,7 @@ export function addCheck(program: Command, terminal: Terminal): void {
     .addOption(
       new Option(
         "--fix [kinds]",
-        "move photos to quarantine, where that settles a finding; kinds, with commas between them, are those in brackets below the table (default: broken,empty,exact-copies,exact-copies-across-splits)",
+        "move photos to quarantine, where that settles a finding; kinds are those in brackets, with commas between them (default: broken,empty,exact-copies,exact-copies-across-splits)",
       ).argParser(kindsOf),
     )
     .option("--undo", "put back what --fix moved, and check nothing")
@@ -68,23 +68,24 @@ async function check(
     terminal,
     json ? (terminal.isInteractive ? "lines" : "silent") : undefined,
   );
-  const onProgress = (progress: CheckProgress) => {
-    if ("note" in progress) terminal.warn(printable(progress.note));
-    else display.show(progress);
+  const onProgress = (progress: Progress) => {
+    if (progress.kind === "note") terminal.warn(printable(progress.message));
+    else if (progress.kind === "progress") display.show(progress);
   };
   try {
-    const { checkPhotos, fixPhotos } = await import("../run/check.js");
-    const found = await withInterrupt(terminal, (signal) =>
-      checkPhotos(photos, { ...choices, signal, onProgress }),
-    );
-    display.close();
-    const fixed =
-      fix === undefined
-        ? undefined
-        : await fixPhotos(photos, found.findings, {
-            ...(fix !== true && { kinds: fix }),
-            ...(quarantine !== undefined && { folder: quarantine }),
-          });
+    const { checkMovable, checkPhotos, fixPhotos } = await import("../run/index.js");
+    if (fix !== undefined) checkMovable(photos);
+    const { found, fixed } = await withInterrupt(terminal, async (signal) => {
+      const checked = await checkPhotos(photos, { ...choices, signal, onProgress });
+      display.close();
+      if (fix === undefined) return { found: checked };
+      const kinds = fix === true ? {} : { kinds: fix };
+      const folder = quarantine === undefined ? {} : { folder: quarantine };
+      return {
+        found: checked,
+        fixed: await fixPhotos(photos, checked.findings, { ...kinds, ...folder, signal }),
+      };
+    });
     if (json) terminal.printJson({ ...found, ...(fixed && { fixed }) });
     else {
       printCheck(terminal, photos, found);
@@ -112,7 +113,10 @@ function printEnd(
   const { dim } = terminal.colours;
   terminal.print();
   if (fixed?.folder !== undefined) {
-    terminal.print(`${whole(fixed.moved.length)} photos were moved to ${printable(shownPath(fixed.folder))}`);
+    const { length } = fixed.moved;
+    terminal.print(
+      `${whole(length)} ${length === 1 ? "photo was" : "photos were"} moved to ${printable(shownPath(fixed.folder))}`,
+    );
     terminal.print(dim(`put them back with: headstart check ${printable(shellPath(photos))} --undo`));
   } else if (fixed !== undefined) terminal.print("There was nothing to move.");
   const open = left(findings, fixed);
@@ -132,7 +136,10 @@ async function putBack(
   const done: Restored = await undoQuarantine(photos, quarantine);
   if (json) terminal.printJson(done);
   else {
-    terminal.print(`${whole(done.restored.length)} photos are back in ${printable(shownPath(photos))}`);
+    const { length } = done.restored;
+    terminal.print(
+      `${whole(length)} ${length === 1 ? "photo is" : "photos are"} back in ${printable(shownPath(photos))}`,
+    );
     for (const { name, reason } of done.left)
       terminal.print(printable(`${name} was not put back: ${reason}`));
   }

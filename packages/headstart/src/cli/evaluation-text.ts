@@ -1,5 +1,5 @@
-import type { SplitMetrics } from "../evaluation/index.js";
-import type { Evaluation } from "../run/index.js";
+import type { CertaintyMetrics, Figure, SplitMetrics } from "../evaluation/index.js";
+import type { Evaluation, MeasuredSplit } from "../run/index.js";
 import type { Terminal } from "./terminal.js";
 import { figure, percent, percentRange, printable, shorten, shownPath, table, whole, width } from "./text.js";
 
@@ -17,7 +17,7 @@ export async function printEvaluation(
   const names = displayNames(metrics.perClass.map(({ className }) => className)).map((name) =>
     shorten(printable(name), 40),
   );
-  const { photos, accuracy, accuracyInterval, top5, loss } = metrics;
+  const { photos, accuracy, accuracyInterval } = metrics;
   const right = Math.round((accuracy ?? 0) * photos);
   const which = split === undefined ? "" : `${split} `;
   terminal.print(`${whole(photos)} ${which}photos in ${printable(shownPath(source))}`);
@@ -26,8 +26,18 @@ export async function printEvaluation(
   terminal.print(
     `accuracy  ${bold(percent(accuracy))}  (${whole(right)} of ${whole(photos)}; 95 % interval ${percentRange(accuracyInterval)})`,
   );
-  if (names.length > 5) terminal.print(`top-5     ${percent(top5)}`);
-  terminal.print(`loss      ${figure(loss)}`);
+  const print = ([headings = "", ...lines]: readonly string[]) => {
+    terminal.print();
+    terminal.print(dim(headings));
+    for (const line of lines) terminal.print(line);
+  };
+  print(table(["", "value", "95 % interval"], figuresOf(metrics)));
+  const { certainty } = metrics;
+  for (const lines of certainty === null ? [] : certaintyTables(certainty)) print(lines);
+  if (certainty !== null && certainty.unlike !== null) {
+    terminal.print();
+    terminal.print(`${percent(certainty.unlike)} of the photos are unlike the training photos`);
+  }
   const perClass = metrics.perClass.map((one, index) => [
     names[index] ?? "",
     whole(one.photos),
@@ -35,11 +45,6 @@ export async function printEvaluation(
     percent(one.precision),
     percent(one.f1),
   ]);
-  const print = ([headings = "", ...lines]: readonly string[]) => {
-    terminal.print();
-    terminal.print(dim(headings));
-    for (const line of lines) terminal.print(line);
-  };
   print(table(["class", "photos", "recall", "precision", "F1"], perClass));
   const matrix = table(
     ["true \\ predicted", ...names],
@@ -47,6 +52,52 @@ export async function printEvaluation(
   );
   if (width(matrix[0] ?? "") <= terminal.width) print(matrix);
   else printConfusions(metrics, names, print, terminal);
+}
+
+/** A row for each figure of a whole split. */
+function figuresOf(metrics: MeasuredSplit): string[][] {
+  const { perClass, top5, top5Interval, loss, lossInterval } = metrics;
+  const share = (name: string, { value, interval }: Figure) => [name, percent(value), percentRange(interval)];
+  const number = (name: string, { value, interval }: Figure) => [
+    name,
+    figure(value),
+    interval === null ? "-" : `${figure(interval[0])} to ${figure(interval[1])}`,
+  ];
+  return [
+    ...(perClass.length > 5 ? [share("top-5 accuracy", { value: top5, interval: top5Interval })] : []),
+    share("balanced accuracy", metrics.balancedAccuracy),
+    share("macro precision", metrics.precision),
+    share("macro F1", metrics.f1),
+    number("area under ROC", metrics.rocArea),
+    number("average precision", metrics.averagePrecision),
+    number("loss", { value: loss, interval: lossInterval }),
+    number("Brier score", metrics.brier),
+    number("calibration error", metrics.calibrationError),
+  ];
+}
+
+/** What the model promises of its certainty, and what came of it. */
+function certaintyTables({ thresholds, sets }: CertaintyMetrics): string[][] {
+  return [
+    table(
+      ["accuracy asked for", "answered", "right", "95 % interval"],
+      thresholds.map(({ asked, threshold, coverage, accuracy, accuracyInterval }) => [
+        percent(asked),
+        threshold === null ? "not promised" : percent(coverage),
+        percent(accuracy),
+        percentRange(accuracyInterval),
+      ]),
+    ),
+    table(
+      ["coverage asked for", "sets right", "95 % interval", "classes a set"],
+      sets.map(({ asked, covered, coveredInterval, meanSize }) => [
+        percent(asked),
+        percent(covered),
+        percentRange(coveredInterval),
+        meanSize?.toFixed(2) ?? "-",
+      ]),
+    ),
+  ];
 }
 
 function printConfusions(

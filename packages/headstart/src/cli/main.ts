@@ -3,6 +3,7 @@ import { VERSION } from "../version.js";
 import { addAugment } from "./augment.js";
 import { addBackbones } from "./backbones.js";
 import { addCache } from "./cache.js";
+import { addCheck } from "./check.js";
 import { addCompare } from "./compare.js";
 import { example } from "./context.js";
 import { addConvert } from "./convert.js";
@@ -23,7 +24,7 @@ import { addTrain } from "./train.js";
  *
  * @param argv - what was typed behind `headstart`
  * @param streams - where to print; the process's own by default
- * @returns what to exit with: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ * @returns what to exit with: 0 done, 1 failed, 2 wrong usage, 3 the photos have an error (`check`), 130 interrupted
  */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const terminal = new Terminal(streams);
@@ -73,6 +74,7 @@ function describeProgram(terminal: Terminal): Command {
     })
     .addHelpText("after", example("headstart train photos", "headstart predict runs/1 my.jpg"));
   for (const add of [
+    addCheck,
     addTrain,
     addLrFind,
     addEvaluate,

@@ -54,3 +54,10 @@ export function shareBelowOne(text: string): number {
   if (/^\d*\.?\d+(e[+-]?\d+)?$/i.test(text) && value < 1) return value;
   throw new InvalidArgumentError("It must be a number from 0 up to, not including, 1, such as 0.999.");
 }
+
+/** A number above 0 and below 1, such as `0.95`, for commander. */
+export function betweenZeroAndOne(text: string): number {
+  const value = Number(text);
+  if (/^\d*\.?\d+(e[+-]?\d+)?$/i.test(text) && value > 0 && value < 1) return value;
+  throw new InvalidArgumentError("It must be a number between 0 and 1, such as 0.95.");
+}

@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { ListedPhoto } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import type { Classifier, Prediction } from "../model/index.js";
+import type { Classifier, Prediction, PredictOptions } from "../model/index.js";
 import { showDownload } from "./backbones.js";
 import { example } from "./context.js";
 import { withInterrupt } from "./interrupt.js";
-import { wholeNumber } from "./numbers.js";
+import { betweenZeroAndOne, wholeNumber } from "./numbers.js";
 import { deviceOption, jsonOption, NETWORK_HELP, threadsOption } from "./options.js";
 import {
   CsvPrinter,
@@ -22,6 +22,8 @@ import { printable } from "./text.js";
 
 interface PredictArguments extends PretrainedArguments {
   readonly top: number;
+  readonly accuracy?: number;
+  readonly coverage?: number;
   readonly grid?: string;
   readonly json?: boolean;
   readonly csv?: boolean;
@@ -36,9 +38,19 @@ export function addPredict(program: Command, terminal: Terminal): void {
     .argument("<model>", "a run's folder, a model.onnx, or a pretrained classifier, see below")
     .argument("<photos...>", "photos, and folders that are searched for photos")
     .option("--top <n>", "how many classes to print for each photo", wholeNumber(1), 5)
+    .option(
+      "--accuracy <share>",
+      "how often confident answers must be right, at most 0.995; the others are marked (default: 0.95)",
+      betweenZeroAndOne,
+    )
+    .option(
+      "--coverage <share>",
+      "how often the classes that are named for a photo must hold the true one, at most 0.99 (default: 0.9)",
+      betweenZeroAndOne,
+    )
     .option("--grid <file>", "draw the photos with their predictions into a PNG")
     .addOption(jsonOption().conflicts("csv"))
-    .option("--csv", "print photo,rank,class,probability")
+    .option("--csv", "print photo,rank,class,probability,in_set,confident,unlike")
     .addOption(threadsOption())
     .addOption(deviceOption())
     .addHelpText(
@@ -56,7 +68,7 @@ async function predict(
   signal: AbortSignal,
   model: string,
   paths: readonly string[],
-  { top, grid, json, csv, ...choices }: PredictArguments,
+  { top, accuracy, coverage, grid, json, csv, ...choices }: PredictArguments,
 ): Promise<void> {
   const [{ Classifier }, { listPhotos }] = await Promise.all([
     import("../model/index.js"),
@@ -87,11 +99,16 @@ async function predict(
     };
     for (const { name, reason } of skipped) skip(name, reason);
     let predicted = 0;
-    for await (const { photo, answer } of answers(classifier, photos, top, signal)) {
+    const asked = {
+      top,
+      ...(accuracy !== undefined && { accuracy }),
+      ...(coverage !== undefined && { coverage }),
+    };
+    for await (const { photo, answer } of answers(classifier, photos, asked, signal)) {
       if ("reason" in answer) skip(photo.name, answer.reason);
       else {
         predicted++;
-        for (const printer of printers) printer.add(photo, answer.classes);
+        for (const printer of printers) printer.add(photo, answer);
       }
     }
     for (const printer of printers) await printer.close();
@@ -106,29 +123,26 @@ async function predict(
 /** A photo with what the classifier says about it, or why it could not be decoded. */
 interface Answered {
   readonly photo: ListedPhoto;
-  readonly answer: { readonly classes: readonly Prediction[] } | { readonly reason: string };
+  readonly answer: Prediction | { readonly reason: string };
 }
 
 /** A single photo takes the short way; many are decoded while the network works. */
 async function* answers(
   classifier: Classifier,
   photos: readonly ListedPhoto[],
-  top: number,
+  asked: PredictOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Answered> {
   const [only] = photos;
   if (only !== undefined && photos.length === 1) {
-    yield { photo: only, answer: await answerOne(classifier, only, top) };
+    yield { photo: only, answer: await answerOne(classifier, only, asked) };
     return;
   }
   const paths = photos.map(({ path }) => path);
   for await (const answer of classifier.classify(paths, { signal })) {
     const photo = photos[answer.index];
     if (photo === undefined) continue;
-    yield {
-      photo,
-      answer: "reason" in answer ? answer : { classes: classifier.ranked(answer.probabilities, top) },
-    };
+    yield { photo, answer: "reason" in answer ? answer : classifier.judge(answer, asked) };
   }
   if (signal.aborted) throw new HeadstartError("INTERRUPTED", "interrupted");
 }
@@ -136,10 +150,10 @@ async function* answers(
 async function answerOne(
   classifier: Classifier,
   { path }: ListedPhoto,
-  top: number,
+  asked: PredictOptions,
 ): Promise<Answered["answer"]> {
   try {
-    return { classes: await classifier.predict(path, { top }) };
+    return await classifier.predict(path, asked);
   } catch (error) {
     if (error instanceof HeadstartError && error.code === "INVALID_PHOTO") return { reason: error.message };
     throw error;

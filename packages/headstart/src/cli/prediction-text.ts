@@ -1,4 +1,5 @@
 import type { ListedPhoto } from "../data/index.js";
+import { UNLIKE } from "../evaluation/certainty.js";
 import type { Prediction } from "../model/index.js";
 import type { GridCell } from "../report/index.js";
 import type { Terminal } from "./terminal.js";
@@ -6,13 +7,16 @@ import { pad, percent, printable, shorten, shortenPath, shownPath, width } from 
 
 /** Prints predictions in one way, photo after photo. */
 export interface PredictionPrinter {
-  /** A photo and its most probable classes, the best first. */
-  add(photo: ListedPhoto, classes: readonly Prediction[]): void;
+  /** A photo and what the classifier says about it. */
+  add(photo: ListedPhoto, prediction: Prediction): void;
   /** A file that could not be used, and why. */
   skip(name: string, reason: string): void;
   /** Prints what is still to be printed. */
   close(): void | Promise<void>;
 }
+
+/** Classes that are named where an answer is not sure. */
+const MOST_NAMED = 4;
 
 /** The widest that a column of photos, and one of classes, becomes. */
 const WIDEST = { photo: 60, className: 40 };
@@ -51,15 +55,28 @@ export class LinePrinter implements PredictionPrinter {
     return new LinePrinter(terminal, await namesOf(classes), photos);
   }
 
-  add({ name }: ListedPhoto, classes: readonly Prediction[]): void {
-    const { bold, dim } = this.#terminal.colours;
+  add({ name }: ListedPhoto, prediction: Prediction): void {
+    const { classes } = prediction;
+    const { bold, dim, yellow } = this.#terminal.colours;
     const cells = classes.map(({ className, probability }, rank) => {
       const shown = pad(shorten(this.#names.get(className) ?? className, this.#classWidth), this.#classWidth);
       const cell = `${shown} ${pad(percent(probability), 7, "right")}`;
       return rank === 0 ? bold(cell) : dim(cell);
     });
     const photo = pad(shortenPath(printable(name), this.#photoWidth), this.#photoWidth);
-    this.#terminal.print([photo, ...cells].join("  "));
+    const doubt = this.#doubt(prediction);
+    this.#terminal.print([photo, ...cells, ...(doubt === "" ? [] : [yellow(doubt)])].join("  "));
+  }
+
+  /** Why the answer is not to be trusted; nothing where it is, or where the model does not know. */
+  #doubt({ confident, set = [], unlike = 0 }: Prediction): string {
+    if (confident !== false) return "";
+    if (unlike >= UNLIKE) return "unlike the training photos";
+    const named = set
+      .slice(0, MOST_NAMED)
+      .map((className) => shorten(this.#names.get(className) ?? className, this.#classWidth));
+    const more = set.length > MOST_NAMED ? ` or ${set.length - MOST_NAMED} others` : "";
+    return named.length < 2 ? "not sure" : `not sure: ${named.join(" or ")}${more}`;
   }
 
   skip(): void {}
@@ -70,15 +87,15 @@ export class LinePrinter implements PredictionPrinter {
 /** One JSON document with all predictions. */
 export class JsonPrinter implements PredictionPrinter {
   readonly #terminal: Terminal;
-  readonly #predictions: { photo: string; classes: readonly Prediction[] }[] = [];
+  readonly #predictions: object[] = [];
   readonly #skipped: { name: string; reason: string }[] = [];
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
   }
 
-  add({ name }: ListedPhoto, classes: readonly Prediction[]): void {
-    this.#predictions.push({ photo: name, classes });
+  add({ name }: ListedPhoto, { classes, confident, set, unlike }: Prediction): void {
+    this.#predictions.push({ photo: name, classes, confident, set, unlike });
   }
 
   skip(name: string, reason: string): void {
@@ -93,7 +110,7 @@ export class JsonPrinter implements PredictionPrinter {
 /** Makes lines of CSV, without the last line's end. */
 type RowWriter = (rows: readonly (readonly (string | number)[])[]) => string;
 
-/** Rows of CSV: photo, rank, class, probability. */
+/** Rows of CSV: one for each class of each photo; what the model does not know stays empty. */
 export class CsvPrinter implements PredictionPrinter {
   readonly #terminal: Terminal;
   readonly #stringify: RowWriter;
@@ -105,14 +122,22 @@ export class CsvPrinter implements PredictionPrinter {
 
   static async open(terminal: Terminal): Promise<CsvPrinter> {
     const { stringify } = await import("csv-stringify/sync");
-    terminal.print("photo,rank,class,probability");
+    terminal.print("photo,rank,class,probability,in_set,confident,unlike");
     return new CsvPrinter(terminal, (rows) => stringify(rows.map((row) => [...row])).trimEnd());
   }
 
-  add({ name }: ListedPhoto, classes: readonly Prediction[]): void {
+  add({ name }: ListedPhoto, { classes, confident, set, unlike }: Prediction): void {
     this.#terminal.print(
       this.#stringify(
-        classes.map(({ className, probability }, index) => [name, index + 1, className, probability]),
+        classes.map(({ className, probability }, index) => [
+          name,
+          index + 1,
+          className,
+          probability,
+          String(set?.includes(className) ?? ""),
+          String(confident ?? ""),
+          unlike ?? "",
+        ]),
       ),
     );
   }
@@ -147,9 +172,7 @@ export class GridPrinter implements PredictionPrinter {
     return new GridPrinter(terminal, await namesOf(classes), file, tell);
   }
 
-  add({ path }: ListedPhoto, [best]: readonly Prediction[]): void {
-    if (best === undefined) return;
-    const { className, probability } = best;
+  add({ path }: ListedPhoto, { className, probability }: Prediction): void {
     this.#cells.push({ photo: path, predicted: this.#names.get(className) ?? className, probability });
   }
 

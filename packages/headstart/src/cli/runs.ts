@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { Figures, ListedRun, RunOrder } from "../run/runs.js";
+import type { ListedRun, RunFigures, RunOrder } from "../run/runs.js";
 import { example } from "./context.js";
 import { jsonOption } from "./options.js";
 import type { Terminal } from "./terminal.js";
@@ -39,7 +39,7 @@ function printRuns(terminal: Terminal, out: string, runs: readonly ListedRun[]):
     terminal.print(`There are no runs in ${printable(shownPath(out))}.`);
     return;
   }
-  const accuracy = (figures: Figures | null) =>
+  const accuracy = (figures: RunFigures | null) =>
     figures === null || figures.photos === 0
       ? ["-", ""]
       : [percent(figures.accuracy), percentRange(figures.accuracyInterval)];

@@ -54,6 +54,7 @@ export function addTrain(program: Command, terminal: Terminal): void {
     .addOption(seedOption("what everything random is drawn from (default: 0)"))
     .option("--out <folder>", "the folder that runs stand in (default: runs)")
     .option("--name <name>", "the run's name (default: the next number)")
+    .option("--no-report", "check no photos and write no report; headstart report does so later")
     .addOption(threadsOption())
     .addOption(deviceOption())
     .addOption(jsonOption())
@@ -68,6 +69,9 @@ export function addTrain(program: Command, terminal: Terminal): void {
   for (const option of [...recipeOptions(), ...networkOptions()]) command.addOption(option);
 }
 
+/** Options that go with `--resume`: none is a choice of the run's. */
+const WITH_RESUME = ["--resume", "--json", "--offline", "--no-report"];
+
 /** Either photos or a run to go on with. */
 function checkArguments(photos: string | undefined, options: TrainArguments, command: Command): void {
   if (options.resume === undefined) {
@@ -78,7 +82,7 @@ function checkArguments(photos: string | undefined, options: TrainArguments, com
   const others = command.options
     .filter((option) => command.getOptionValueSource(option.attributeName()) === "cli")
     .map(({ long }) => long)
-    .filter((long) => long !== "--resume" && long !== "--json" && long !== "--offline");
+    .filter((long) => long === undefined || !WITH_RESUME.includes(long));
   const extra = photos ?? others[0];
   if (extra !== undefined)
     throw new CommanderError(
@@ -105,6 +109,7 @@ async function runTraining(
       return interrupted === undefined
         ? await train(photos ?? "", { ...withRecipe(choices), signal, onProgress })
         : await resume(interrupted, {
+            ...(choices.report !== undefined && { report: choices.report }),
             ...(choices.offline !== undefined && { offline: choices.offline }),
             signal,
             onProgress,

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Progress, Run } from "../run/index.js";
 import type { ProgressDisplay } from "./progress.js";
 import type { Terminal } from "./terminal.js";
@@ -130,8 +132,9 @@ export async function printRun(terminal: Terminal, { folder, classes, metrics }:
   for (const line of lines) terminal.print(line);
   terminal.print();
   const run = printable(shownPath(folder));
-  const { model, grid, confusion, curves } = RUN_FILES;
+  const { model, grid, confusion, curves, report } = RUN_FILES;
   terminal.print(`model     ${bold(`${run}/${model}`)}`);
+  if (existsSync(join(folder, report))) terminal.print(`report    ${run}/${report}`);
   terminal.print(`pictures  ${run}/${grid}, ${confusion}, ${curves}`);
   terminal.print(`next      ${cyan(`headstart predict ${shellPath(folder)} PHOTO`)}`);
 }

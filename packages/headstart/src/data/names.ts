@@ -33,7 +33,7 @@ export function displayNames(classes: readonly string[]): string[] {
 }
 
 /** What is left of a name once case, spaces, punctuation and the way accents are stored no longer count. */
-function essence(name: string): string {
+export function essence(name: string): string {
   return name
     .normalize("NFKC")
     .toLowerCase()

@@ -2,6 +2,7 @@ export * from "./answers.js";
 export * from "./binomial.js";
 export * from "./bootstrap.js";
 export * from "./calibration.js";
+export * from "./certainty.js";
 export * from "./conformal.js";
 export * from "./detailed.js";
 export * from "./mcnemar.js";

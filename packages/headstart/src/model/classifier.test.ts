@@ -9,9 +9,9 @@ import { worstDifference } from "../../test/support/figures.js";
 import { drawPhotos } from "../../test/support/photos.js";
 import { folderWith, newFolder } from "../../test/support/temporary.js";
 import { tinyClassifier } from "../../test/support/tiny-backbone.js";
-import { tinyModel } from "../../test/support/tiny-classifier.js";
+import { TINY_CALIBRATION, tinyModel } from "../../test/support/tiny-classifier.js";
 import { writeModel } from "../onnx/index.js";
-import { Classifier, type PhotoInput } from "./classifier.js";
+import { Classifier, type PhotoInput, type PredictOptions } from "./classifier.js";
 
 const folder = newFolder();
 const model = join(folder, "run", "model.onnx");
@@ -35,7 +35,7 @@ const photo = (colour: string, number: number) =>
 async function probabilities(photo: PhotoInput, by = classifier): Promise<number[]> {
   const predictions = await by.predict(photo);
   return by.classes.map(
-    (name) => predictions.find(({ className }) => className === name)?.probability ?? Number.NaN,
+    (name) => predictions.classes.find(({ className }) => className === name)?.probability ?? Number.NaN,
   );
 }
 
@@ -138,15 +138,18 @@ describe("Classifier.predict", () => {
   });
 
   test("returns the best first, as many as asked for", async () => {
-    const all = await classifier.predict(photo("fox", 1));
+    const predicted = await classifier.predict(photo("fox", 1));
+    const all = predicted.classes;
+    expect(predicted).toMatchObject({ ...all[0], confident: undefined, set: undefined, unlike: undefined });
     expect(all).toHaveLength(3);
     expect(all.map(({ probability }) => probability)).toEqual(
       all.map(({ probability }) => probability).sort((a, b) => b - a),
     );
-    expect(await classifier.predict(photo("fox", 1), { top: 2 })).toEqual(all.slice(0, 2));
-    expect(await classifier.predict(photo("fox", 1), { top: 9 })).toEqual(all);
-    for (const top of [0, -1, 1.5, Number.NaN])
-      await expect(classifier.predict(photo("fox", 1), { top })).rejects.toMatchObject({
+    const top = async (count: number) => (await classifier.predict(photo("fox", 1), { top: count })).classes;
+    expect(await top(2)).toEqual(all.slice(0, 2));
+    expect(await top(9)).toEqual(all);
+    for (const count of [0, -1, 1.5, Number.NaN])
+      await expect(classifier.predict(photo("fox", 1), { top: count })).rejects.toMatchObject({
         code: "INVALID_OPTION",
       });
   });
@@ -161,6 +164,71 @@ describe("Classifier.predict", () => {
     });
     const none = { data: new Uint8Array(0), width: 0, height: 2 };
     await expect(classifier.predict(none)).rejects.toMatchObject({ code: "INVALID_PHOTO" });
+  });
+});
+
+describe("what a calibrated classifier says of its certainty", () => {
+  const file = join(folder, "calibrated.onnx");
+  let calibrated: Classifier;
+  beforeAll(async () => {
+    writeFileSync(file, writeModel(await tinyModel(folder, { calibration: TINY_CALIBRATION })));
+    calibrated = await Classifier.load(file, { threads: 1 });
+  });
+  afterAll(() => calibrated.close());
+
+  const judge = (probabilities: readonly number[], options: PredictOptions = {}, unlike?: number) =>
+    calibrated.judge({ probabilities: Float32Array.from(probabilities), unlike }, options);
+
+  test("is confident from the threshold on for the accuracy that is asked for, or the next one", () => {
+    expect(judge([0.5, 0.3, 0.2], { accuracy: 0.9 })).toMatchObject({ className: "cat", confident: true });
+    expect(judge([0.5, 0.3, 0.2], { accuracy: 0.6 }).confident).toBe(true);
+    expect(judge([0.49, 0.31, 0.2], { accuracy: 0.9 }).confident).toBe(false);
+    // 95 % by default, for which that of 99 % is needed, which cannot be promised.
+    expect(judge([1, 0, 0]).confident).toBe(false);
+  });
+
+  test("is not confident of a photo unlike the training photos", () => {
+    expect(judge([0.9, 0.05, 0.05], { accuracy: 0.9 }, 0.98)).toMatchObject({
+      confident: true,
+      unlike: 0.98,
+    });
+    expect(judge([0.9, 0.05, 0.05], { accuracy: 0.9 }, 0.99).confident).toBe(false);
+  });
+
+  test("names sets of classes for the coverage that is asked for, or the next one", () => {
+    expect(judge([0.1, 0.9, 0], { coverage: 0.5 }).set).toEqual(["dog"]);
+    expect(judge([0.1, 0.9, 0]).set).toEqual(["dog", "cat", "fox"]);
+    expect(judge([0.4, 0.6, 0], { coverage: 0.8 }).set).toEqual(["dog"]);
+  });
+
+  test.each<[PredictOptions, RegExp]>([
+    [{ accuracy: 0.995 }, /accuracy of 0.995/],
+    [{ accuracy: 0 }, /accuracy of 0 /],
+    [{ coverage: 0.96 }, /coverage of 0.96/],
+    [{ coverage: Number.NaN }, /coverage of NaN/],
+  ])("refuses what it cannot tell: %j", async (options, message) => {
+    expect(() => judge([1, 0, 0], options)).toThrow(message);
+    await expect(calibrated.predict("absent.jpg", options)).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      hint: expect.stringContaining("at most"),
+    });
+  });
+
+  test("answers of classify can be judged as those of predict", async () => {
+    const [answer] = await collect(calibrated.classify([photo("cat", 1)]));
+    if (answer === undefined || "reason" in answer) throw new Error("no answer");
+    const judged = calibrated.judge(answer, { accuracy: 0.9 });
+    const predicted = await calibrated.predict(photo("cat", 1), { accuracy: 0.9 });
+    expect(judged).toMatchObject({ className: predicted.className, set: predicted.set });
+    expect(judged.probability).toBeCloseTo(predicted.probability, 5);
+    const exps = [...answer.logits].map((logit) => Math.exp(logit / TINY_CALIBRATION.temperature));
+    const sum = exps.reduce((a, b) => a + b);
+    expect(
+      worstDifference(
+        answer.probabilities,
+        exps.map((one) => one / sum),
+      ),
+    ).toBeLessThan(1e-5);
   });
 });
 
@@ -205,7 +273,7 @@ describe("Classifier.classify", () => {
     };
     await expect(interrupted()).rejects.toMatchObject({ code: "INTERRUPTED" });
     for await (const { index } of classifier.classify(paths)) if (index === 3) break;
-    expect(await classifier.predict(photo("dog", 1))).toHaveLength(3);
+    expect((await classifier.predict(photo("dog", 1))).classes).toHaveLength(3);
   });
 });
 
@@ -229,10 +297,10 @@ test("a program that uses a classifier ends by itself", async () => {
     program,
     `import { Classifier } from ${JSON.stringify(library.href)};
     const classifier = await Classifier.load(${JSON.stringify(model)}, { threads: 1 });
-    const [best] = await classifier.predict(${JSON.stringify(photo("cat", 1))});
+    const best = await classifier.predict(${JSON.stringify(photo("cat", 1))});
     console.log(best.className);`,
   );
   const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 30_000 });
-  const [best] = await classifier.predict(photo("cat", 1));
+  const best = await classifier.predict(photo("cat", 1));
   expect(stdout.trim()).toBe(best.className);
 });

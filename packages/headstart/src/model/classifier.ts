@@ -3,9 +3,16 @@ import { join } from "node:path";
 import { externalReader, isKerasFile, isNamed, type LoadOptions } from "../backbones/index.js";
 import { decodeBatches, decodePhoto, PhotoLoader } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import { topClasses } from "../evaluation/index.js";
+import {
+  type Calibration,
+  type Conformal,
+  type PromisedAccuracy,
+  predictionSet,
+  topClasses,
+  UNLIKE,
+} from "../evaluation/index.js";
 import { errorCode, storageError } from "../files.js";
-import { floats, type Graph, readModel } from "../onnx/index.js";
+import { floats, type Graph, readModel, type Tensor } from "../onnx/index.js";
 import { Runtime, type RuntimeOptions, type Session } from "../runtime/index.js";
 import type { PretrainedChoices } from "./pretrained.js";
 import { isClassifier, type Provenance, readProvenance } from "./provenance.js";
@@ -14,11 +21,39 @@ import { isClassifier, type Provenance, readProvenance } from "./provenance.js";
 export interface ClassifierOptions extends RuntimeOptions, Omit<LoadOptions, "features">, PretrainedChoices {}
 
 /** One class and how probable it is. */
-export interface Prediction {
+export interface ClassProbability {
   /** The class's name, as its folder is called. */
   readonly className: string;
   /** From 0 to 1; all classes together make 1. */
   readonly probability: number;
+}
+
+/** What a classifier says about one photo: its most probable class, and how sure that is. */
+export interface Prediction extends ClassProbability {
+  /** The most probable classes, the best first. */
+  readonly classes: readonly [ClassProbability, ...ClassProbability[]];
+  /**
+   * Whether to trust the answer: answers of this probability or a higher one have the accuracy that was asked for, and the photo is not unlike
+   * the training photos. Undefined where the model does not know, as a network that Headstart did not train.
+   */
+  readonly confident: boolean | undefined;
+  /** The classes that the photo may be of, the most probable first: they hold the true one as often as was asked for. Undefined as above. */
+  readonly set: readonly string[] | undefined;
+  /**
+   * How unlike the training photos the photo is: the share of those that are more like one another. From 0.99 on it is probably something else
+   * altogether. Undefined as above.
+   */
+  readonly unlike: number | undefined;
+}
+
+/** What is asked of a {@link Prediction}. */
+export interface PredictOptions {
+  /** How many classes to return. Default: all. */
+  readonly top?: number;
+  /** The accuracy that confident answers must have, one of those that the model can promise or less: at most 0.995. Default: 0.95. */
+  readonly accuracy?: number;
+  /** How often sets must hold the true class, at most 0.99. Default: 0.9. */
+  readonly coverage?: number;
 }
 
 /** Decoded pixels: RGB, rows from the top, three bytes a pixel. */
@@ -41,6 +76,10 @@ export type Answer =
       readonly index: number;
       /** One for each class, in the order of {@link Classifier.classes}. */
       readonly probabilities: Float32Array;
+      /** Scores of the classes: the probabilities are their softmax, once they are divided by the temperature. */
+      readonly logits: Float32Array;
+      /** How unlike the training photos it is, as in {@link Prediction}. */
+      readonly unlike: number | undefined;
       /** Whether the file was cut off or damaged, and used as far as it goes. */
       readonly truncated: boolean;
     }
@@ -51,6 +90,10 @@ export type Answer =
       readonly reason: string;
     };
 
+/** What confident answers are asked for, and sets of classes. */
+const DEFAULT_ACCURACY = 0.95;
+const DEFAULT_COVERAGE = 0.9;
+
 /** Photos that go through the network at once when there are many. */
 const BATCH = 32;
 
@@ -60,8 +103,8 @@ const BATCH = 32;
  * @example
  * import { Classifier } from "headstart";
  * const classifier = await Classifier.load("runs/1");
- * const [best] = await classifier.predict("dog.jpg");
- * console.log(best.className, best.probability);
+ * const { className, probability, confident } = await classifier.predict("dog.jpg");
+ * console.log(className, probability, confident ? "" : "perhaps");
  */
 export class Classifier {
   /** Class names, in the order of the model's outputs. */
@@ -112,30 +155,64 @@ export class Classifier {
    * Says what is on one photo.
    *
    * @param photo - a path; the content of a photo's file as a Buffer, Uint8Array or Blob; or decoded pixels of any size
-   * @param options - `top`: how many classes to return, by default all
-   * @returns classes with their probabilities, the best first
-   * @throws HeadstartError `INVALID_PHOTO` if it is not a photo, `NOT_FOUND` if there is no such file
+   * @param options - how many classes to return, and how sure to be
+   * @returns its most probable class, the others, and whether to trust the answer
+   * @throws HeadstartError `INVALID_PHOTO` if it is not a photo, `NOT_FOUND` if there is no such file, `INVALID_OPTION` for an accuracy or a
+   *   coverage that the model cannot tell
    *
    * @example
    * import { readFile, stat } from "node:fs/promises";
    * import { Classifier } from "headstart";
    * const classifier = await Classifier.load("runs/1");
-   * const predictions = await classifier.predict(await readFile("dog.jpg"), { top: 2 });
-   * predictions.length // => 2
+   * const { classes, set } = await classifier.predict(await readFile("dog.jpg"), { top: 2, coverage: 0.95 });
+   * classes.length // => 2
+   * console.log("probably one of", set);
    */
-  async predict(
-    photo: PhotoInput,
-    options: { readonly top?: number } = {},
-  ): Promise<[Prediction, ...Prediction[]]> {
-    const { top = this.classes.length } = options;
-    if (!Number.isInteger(top) || top < 1)
-      throw new HeadstartError(
-        "INVALID_OPTION",
-        `The number of classes to return must be at least 1, not ${top}.`,
-      );
+  async predict(photo: PhotoInput, options: PredictOptions = {}): Promise<Prediction> {
+    this.#check(options);
     const { data, width, height } = await this.#pixels(photo);
-    const probabilities = await this.#run(data, [1, height, width, 3]);
-    return this.ranked(probabilities, top);
+    const { probabilities, unlike } = await this.#run(data, [1, height, width, 3]);
+    return this.judge({ probabilities, unlike: unlike?.[0] }, options);
+  }
+
+  /**
+   * What the probabilities of one photo mean: the classes in their order, and how sure to be.
+   *
+   * @param answer - from {@link Classifier.classify}
+   * @param options - as for {@link Classifier.predict}
+   * @throws HeadstartError `INVALID_OPTION` as {@link Classifier.predict}
+   *
+   * @example
+   * import { Classifier } from "headstart";
+   * const classifier = await Classifier.load("runs/1");
+   * for await (const answer of classifier.classify(["dog.jpg"])) {
+   *   if ("reason" in answer) continue;
+   *   const { className, confident } = classifier.judge(answer, { accuracy: 0.9 });
+   *   console.log(className, confident);
+   * }
+   */
+  judge(
+    { probabilities, unlike }: { readonly probabilities: Float32Array; readonly unlike: number | undefined },
+    options: PredictOptions = {},
+  ): Prediction {
+    this.#check(options);
+    const { accuracy = DEFAULT_ACCURACY, coverage = DEFAULT_COVERAGE, top } = options;
+    const classes = this.ranked(probabilities, top);
+    const [best] = classes;
+    const { calibration } = this.provenance;
+    const promised = calibration && thresholdFor(calibration, accuracy);
+    const conformal = calibration && setFor(calibration, coverage);
+    return {
+      ...best,
+      classes,
+      confident:
+        promised &&
+        promised.threshold !== null &&
+        best.probability >= promised.threshold &&
+        (unlike ?? 0) < UNLIKE,
+      set: conformal && predictionSet(probabilities, conformal).map((index) => this.classes[index] ?? ""),
+      unlike,
+    };
   }
 
   /**
@@ -172,11 +249,16 @@ export class Classifier {
         for (const { index, reason } of failed) yield { index, reason };
         if (indices.length === 0) continue;
         const all = await this.#run(pixels, [indices.length, this.imageSize, this.imageSize, 3]);
-        const count = this.classes.length;
-        for (const [row, index] of indices.entries()) {
-          const probabilities = all.subarray(row * count, (row + 1) * count);
-          yield { index, probabilities, truncated: truncated.includes(index) };
-        }
+        const own = (values: Float32Array, row: number) =>
+          values.subarray(row * this.classes.length, (row + 1) * this.classes.length);
+        for (const [row, index] of indices.entries())
+          yield {
+            index,
+            probabilities: own(all.probabilities, row),
+            logits: own(all.logits, row),
+            unlike: all.unlike?.[row],
+            truncated: truncated.includes(index),
+          };
       }
     } finally {
       await loader.close();
@@ -195,7 +277,7 @@ export class Classifier {
    * const [best] = classifier.ranked(Float32Array.of(0.25, 0.5, 0.25), 1);
    * best.probability // => 0.5
    */
-  ranked(probabilities: Float32Array, top = this.classes.length): [Prediction, ...Prediction[]] {
+  ranked(probabilities: Float32Array, top = this.classes.length): [ClassProbability, ...ClassProbability[]] {
     const [first, ...rest] = topClasses(probabilities, top).map((index) => ({
       className: this.classes[index] ?? "",
       probability: probabilities[index] ?? 0,
@@ -236,13 +318,61 @@ export class Classifier {
     return { data: pixels, width, height };
   }
 
-  async #run(pixels: Uint8Array, dims: readonly number[]): Promise<Float32Array> {
+  #check({ top = 1, accuracy, coverage }: PredictOptions): void {
+    if (!Number.isInteger(top) || top < 1)
+      throw new HeadstartError(
+        "INVALID_OPTION",
+        `The number of classes to return must be at least 1, not ${top}.`,
+      );
+    const { calibration } = this.provenance;
+    if (calibration === undefined) return;
+    const { thresholds, sets } = calibration;
+    const checkAsked = (what: string, value: number | undefined, known: readonly number[]) => {
+      const most = Math.max(...known);
+      if (value === undefined || (value > 0 && value <= most)) return;
+      throw new HeadstartError(
+        "INVALID_OPTION",
+        `${what} of ${value} cannot be asked for.`,
+        `Ask for a number above 0, at most ${most}; the model knows ${known.join(", ")}.`,
+      );
+    };
+    checkAsked(
+      "An accuracy",
+      accuracy,
+      thresholds.map(({ asked }) => asked),
+    );
+    checkAsked(
+      "A coverage",
+      coverage,
+      sets.map((set) => set.coverage),
+    );
+  }
+
+  async #run(pixels: Uint8Array, dims: readonly number[]) {
     const data =
       pixels.buffer instanceof ArrayBuffer ? (pixels as Uint8Array<ArrayBuffer>) : new Uint8Array(pixels);
     const image = { type: "uint8", dims, data } as const;
-    const { probabilities } = await this.#session.run({ image }, { fetch: ["probabilities"] });
-    return floats(probabilities);
+    const fetch = (["probabilities", "logits", "unlike"] as const).filter((name) =>
+      this.#session.outputs.includes(name),
+    );
+    const found = await this.#session.run({ image }, { fetch });
+    const { unlike }: { readonly unlike?: Tensor } = found;
+    return {
+      probabilities: floats(found.probabilities),
+      logits: floats(found.logits),
+      unlike: unlike && floats(unlike),
+    };
   }
+}
+
+/** The least of the accuracies that the model knows which is enough. */
+function thresholdFor({ thresholds }: Calibration, accuracy: number): PromisedAccuracy | undefined {
+  return thresholds.find(({ asked }) => asked >= accuracy);
+}
+
+/** The least of the coverages that the model knows which is enough. */
+function setFor({ sets }: Calibration, coverage: number): Conformal | undefined {
+  return sets.find((set) => set.coverage >= coverage);
 }
 
 async function pretrained(path: string, options: ClassifierOptions): Promise<Graph> {

@@ -3,11 +3,13 @@ import { patterned, worstDifference } from "../../test/support/figures.js";
 import { runGraph } from "../../test/support/run-graph.js";
 import { folderWith } from "../../test/support/temporary.js";
 import { TINY_FEATURES, tinyBackbone } from "../../test/support/tiny-backbone.js";
-import { TINY_PROVENANCE, tinyModel } from "../../test/support/tiny-classifier.js";
+import { TINY_CALIBRATION, TINY_PROVENANCE, tinyModel } from "../../test/support/tiny-classifier.js";
 import { composeFront } from "../backbones/index.js";
 import { resizeStage } from "../data/index.js";
+import { applyTemperature } from "../evaluation/index.js";
 import { float32, floats, readModel, uint8, writeModel } from "../onnx/index.js";
 import { readProvenance } from "./provenance.js";
+import { recalibrated } from "./temperature.js";
 
 /** Photos of the given sizes side by side in one batch. */
 const batch = (count: number, width: number, height: number) =>
@@ -52,6 +54,46 @@ describe("composeClassifier", () => {
           expect(probabilities[row * 3 + i]).toBeCloseTo(value / sum, 5);
       }
     }
+  });
+
+  test("divides the logits by the temperature of its calibration, and says what is unlike its prototypes", async () => {
+    const plain = await tinyModel(folderWith({}));
+    const image = batch(2, 40, 30);
+    const before = await answers(plain, image);
+    const [first = []] = [[...before.features.slice(0, TINY_FEATURES)]];
+    const length = Math.hypot(...first);
+    const unlike = {
+      prototypes: float32(
+        [1, TINY_FEATURES],
+        first.map((value) => value / length),
+      ),
+      quantiles: float32([2], [-1e-3, 1]),
+    };
+    const graph = readModel(
+      writeModel(await tinyModel(folderWith({}), { calibration: TINY_CALIBRATION }, unlike)),
+    );
+    const found = await answers(graph, image);
+    expect(found.logits).toEqual(before.logits);
+    expect(worstDifference(found.probabilities, applyTemperature(before.logits, 3, 4))).toBeLessThan(1e-6);
+    const outputs = await runGraph(graph, { image });
+    const [own = 1, other = 0] = floats(outputs.unlike ?? float32([0], []));
+    expect(own).toBeCloseTo(0.001, 3);
+    expect(other).toBeGreaterThan(own);
+  });
+
+  test("can be calibrated again: the same as calibrated at once", async () => {
+    const folder = folderWith({});
+    const written = writeModel(await tinyModel(folder, { calibration: TINY_CALIBRATION }));
+    const once = readModel(writeModel(await tinyModel(folder)));
+    expect(writeModel(recalibrated(once, TINY_CALIBRATION))).toEqual(written);
+    const back = recalibrated(readModel(written), undefined);
+    expect(readProvenance(readModel(writeModel(back)))).toEqual(TINY_PROVENANCE);
+    const { initializers, ...rest } = once;
+    const older = {
+      ...rest,
+      initializers: new Map([...initializers].filter(([name]) => !/temp/.test(name))),
+    };
+    expect(() => recalibrated(older, TINY_CALIBRATION)).toThrow(/earlier version/);
   });
 
   test("has the features of the front that it is made of", async () => {

@@ -4,3 +4,4 @@ export * from "./compose.js";
 export type { PretrainedChoices } from "./pretrained.js";
 export * from "./provenance.js";
 export * from "./summary.js";
+export { recalibrated } from "./temperature.js";

@@ -40,7 +40,7 @@ async function write(choices: KerasClassifier): Promise<string> {
 async function probabilities(file: string, photo: RawPixels, options: ClassifierOptions): Promise<number[]> {
   const classifier = await Classifier.load(file, { threads: 1, ...options });
   try {
-    const found = await classifier.predict(photo);
+    const { classes: found } = await classifier.predict(photo);
     return classifier.classes.map(
       (name) => found.find(({ className }) => className === name)?.probability ?? Number.NaN,
     );
@@ -84,7 +84,7 @@ describe("a Keras model with a softmax", () => {
     });
     const photo = join(folderWith({}), "fox.jpg");
     await drawPhoto(photo, "fox", 3);
-    const found = await classifier.predict(photo);
+    const { classes: found } = await classifier.predict(photo);
     expect(found.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 5);
     await classifier.close();
   });

@@ -4,6 +4,7 @@ import { HeadstartError } from "../errors.js";
 import { findScores, type Graph, GraphBuilder, renameValues } from "../onnx/index.js";
 import { VERSION } from "../version.js";
 import { provenanceMetadata } from "./provenance.js";
+import { addProbabilities } from "./temperature.js";
 
 /** What makes a pretrained network a classifier where its files do not say it. */
 export interface PretrainedChoices {
@@ -64,7 +65,7 @@ export async function composePretrained(network: Network, choices: PretrainedCho
     ? b.node("Concat", [b.node("Mul", ["features", b.scalar(0)]), "features"], { axis: 1 })
     : "features";
   b.clearOutputs();
-  b.output("probabilities", "float32", ["N", classes.length], b.node("Softmax", [logits], { axis: 1 }));
+  b.output("probabilities", "float32", ["N", classes.length], addProbabilities(b, logits, 1));
   b.output("logits", "float32", ["N", classes.length], logits);
   const { name, digest: sha256, licence, source } = network;
   const provenance = provenanceMetadata({

@@ -11,6 +11,17 @@ const provenance: Provenance = {
   backbone: { name: "tiny", sha256: "00", licence: "MIT", source: "here", precision: "int8" },
   recipe: "default",
   seed: 7,
+  epoch: 0,
+  calibration: {
+    fittedOn: "train",
+    temperature: 1.5,
+    photos: 80,
+    thresholds: [
+      { asked: 0.9, threshold: 0.7, accuracy: 0.98, atLeast: 0.91, coverage: 0.8 },
+      { asked: 0.99, threshold: null },
+    ],
+    sets: [{ method: "lac", coverage: 0.9, threshold: 0.6, photos: 80 }],
+  },
   metrics: { test: { photos: 4, accuracy: 0.75, top5: 1, loss: null } },
   data: "abc",
 };
@@ -39,6 +50,11 @@ test.each([
   ["no JSON", "{", /is damaged/],
   ["another format", JSON.stringify({ ...provenance, format: 2 }), /cannot be read/],
   ["one class", JSON.stringify({ ...provenance, classes: ["all"] }), /classes/],
+  [
+    "a temperature of 0",
+    JSON.stringify({ ...provenance, calibration: { ...provenance.calibration, temperature: 0 } }),
+    /temperature/,
+  ],
   ["an image size of 0", JSON.stringify({ ...provenance, imageSize: 0 }), /imageSize/],
   [
     "figures of a split that does not exist",

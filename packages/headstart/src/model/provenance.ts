@@ -1,12 +1,20 @@
 import { z } from "zod";
 import type { Split } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
+import type { Calibration } from "../evaluation/index.js";
 import type { Graph } from "../onnx/index.js";
 
 /** The metadata property of a shipped model that says all about it, as JSON. */
 const KEY = "headstart";
 
 const figure = z.number().nullable();
+const fraction = z.number().min(0).max(1);
+
+/**
+ * Photos that a calibration was fitted on: training photos, each answered by a head that was fitted without it; the validation photos; or
+ * others.
+ */
+export type CalibrationPhotos = "train" | "validation" | "other";
 
 /** Where a shipped model comes from and how its outputs are to be read: what its metadata says. */
 export interface Provenance {
@@ -34,6 +42,10 @@ export interface Provenance {
   readonly recipe: string;
   /** The seed that it was trained with. */
   readonly seed: number;
+  /** The epoch whose weights it has, 0 for those before the first; undefined where they are those of the last, or that is not known. */
+  readonly epoch?: number | undefined;
+  /** How its scores are to be read, and what that was learnt from; undefined where that is not known. */
+  readonly calibration?: (Calibration & { readonly fittedOn: CalibrationPhotos }) | undefined;
   /** What was measured when it was trained, of each split that had photos. */
   readonly metrics: Readonly<
     Partial<
@@ -67,6 +79,34 @@ const provenanceSchema: z.ZodType<Provenance> = z.object({
   }),
   recipe: z.string(),
   seed: z.int(),
+  epoch: z.int().min(0).optional(),
+  calibration: z
+    .object({
+      temperature: z.number().positive(),
+      photos: z.int().positive(),
+      fittedOn: z.enum(["train", "validation", "other"]),
+      thresholds: z.array(
+        z.union([
+          z.object({
+            asked: fraction,
+            threshold: fraction,
+            accuracy: fraction,
+            atLeast: fraction,
+            coverage: fraction,
+          }),
+          z.object({ asked: fraction, threshold: z.null() }),
+        ]),
+      ),
+      sets: z.array(
+        z.object({
+          method: z.enum(["lac", "aps"]),
+          coverage: fraction,
+          threshold: fraction,
+          photos: z.int().positive(),
+        }),
+      ),
+    })
+    .optional(),
   metrics: z.partialRecord(
     z.enum(["train", "validation", "test"]),
     z.object({ photos: z.int(), accuracy: figure, top5: figure, loss: figure }),

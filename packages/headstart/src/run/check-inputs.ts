@@ -2,29 +2,33 @@ import { type Backbone, composeFront, fixedImageSize } from "../backbones/index.
 import {
   APPEARANCE_SPACE,
   type Appearance,
-  AppearanceMaker,
+  addAppearance,
+  appearanceRow,
+  composeAppearance,
+  decodePhoto,
   FeatureStore,
-  type Glimpse,
-  glimpse,
   mapBounded,
+  OF_PIXELS,
+  type PhotoHeader,
   PhotoLoader,
   type Rows,
   readAppearances,
+  readHeader,
+  SMALL,
 } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { cacheFolder, cacheLimit } from "../files.js";
+import { floats, type Graph, GraphBuilder, uint8 } from "../onnx/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { extractFeatures, type Failures, type FeaturePhoto, RECIPES } from "../training/index.js";
-import type { OnCheckProgress } from "./check.js";
+import { type OnProgress, teller } from "./progress.js";
 
-/** Appearances that are computed and stored at once. */
-const AT_ONCE = 256;
-
-/** Photos that are read at once. */
-const READERS = 8;
-
-/** What photos are checked by: row i of each is of the i-th photo that can be decoded. */
+/** What photos are checked by. */
 export interface CheckInputs {
+  /** Photos that cannot be decoded. */
+  readonly failures: Failures;
+  /** Content hashes of the others: row i of all that follows is of the i-th. */
+  readonly rows: readonly string[];
   readonly features: Rows;
   readonly appearances: readonly Appearance[];
   /** Brightness of small pictures, `[N, SMALL * SMALL]`. */
@@ -35,102 +39,159 @@ export interface CheckInputs {
 export interface CheckReading {
   readonly runtime: Runtime;
   readonly backbone: Backbone;
-  readonly signal: AbortSignal | undefined;
-  readonly report: OnCheckProgress;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
 }
 
 /**
- * Brings features and appearances of photos into the store. A photo whose features are not there yet is decoded once for both; where
- * only its appearance is missing, it is decoded as small as can be.
+ * Features and appearances of photos, from the store where they are there. A photo whose features are not there yet is decoded once for both;
+ * where only its appearance is missing, it is decoded as small as can be.
  *
  * @param photos - one of each content
- * @returns `failures`: the photos that cannot be decoded; `read`: gives the inputs of others. `close` before the end
+ * @throws HeadstartError `INTERRUPTED` when the signal asks for it; what has been computed is stored
  */
-export async function openCheckInputs(
-  { runtime, backbone, signal, report }: CheckReading,
+export async function readCheckInputs(
+  reading: CheckReading,
   photos: readonly FeaturePhoto[],
-): Promise<{
-  readonly failures: Failures;
-  readonly read: (digests: readonly string[]) => Promise<CheckInputs>;
-}> {
+): Promise<CheckInputs> {
+  const { backbone, onProgress } = reading;
   // The features are those that the default recipe trains on.
-  const { resize, batchSize, stages } = RECIPES.default;
-  const imageSize = fixedImageSize(backbone) ?? stages[0]?.imageSize ?? backbone.imageSize;
+  const { resize, stages } = RECIPES.default;
+  const size = fixedImageSize(backbone) ?? stages[0]?.imageSize ?? backbone.imageSize;
+  const { digest, precision } = backbone;
+  const preprocessing = JSON.stringify({ resize, ...backbone.preprocessing });
   const options = { limit: cacheLimit() };
-  const store = await FeatureStore.open(
-    cacheFolder(),
-    {
-      backbone: backbone.digest,
-      size: imageSize,
-      precision: backbone.precision,
-      preprocessing: JSON.stringify({ resize, ...backbone.preprocessing }),
-    },
-    options,
-  );
-  const seen = await FeatureStore.open(cacheFolder(), APPEARANCE_SPACE, options);
-  const maker = await AppearanceMaker.create(runtime);
-  const loader = await PhotoLoader.create(runtime, imageSize, resize);
-  const waiting: { readonly digest: string; readonly glimpse: Glimpse }[] = [];
-  const flush = async (least: number) => {
-    while (waiting.length >= least && waiting.length > 0) {
-      const part = waiting.splice(0, AT_ONCE);
-      const rows = await maker.make(part.map((one) => one.glimpse));
-      for (const [i, { digest, glimpse: found }] of part.entries()) {
-        const row = rows[i];
-        if (row) await seen.add(digest, row, found.truncated);
-      }
-    }
-  };
+  const space = { backbone: digest, size, precision, preprocessing };
+  const features = await FeatureStore.open(cacheFolder(), space, options);
+  const appearances = await FeatureStore.open(cacheFolder(), APPEARANCE_SPACE, options);
   try {
-    const missing = new Set(await seen.missing(photos.map(({ digest }) => digest)));
-    const failures = new Map(
-      await extractFeatures(runtime, { graph: composeFront(backbone), features: backbone.features }, photos, {
-        imageSize,
-        batchSize,
-        decode: async ({ path, digest }, into) => {
-          const { truncated } = await loader.load(path, into);
-          if (missing.delete(digest)) {
-            const found = await glimpse(path, { pixels: into, size: imageSize, truncated });
-            waiting.push({ digest, glimpse: found });
-            await flush(AT_ONCE);
-          }
-          return { truncated };
-        },
-        store,
-        ...(signal && { signal }),
-        onProgress: (done, total) => report({ phase: "features", done, total, detail: "" }),
-      }),
-    );
-    const others = photos.filter(({ digest }) => missing.has(digest) && !failures.has(digest));
-    let done = 0;
-    await mapBounded(others, READERS, async ({ path, digest }) => {
-      if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "The check was interrupted.");
-      const found = await glimpse(path).catch((error: unknown) => {
-        if (!(error instanceof HeadstartError)) throw error;
-        failures.set(digest, error.message);
-        return undefined;
-      });
-      if (found) waiting.push({ digest, glimpse: found });
-      await flush(AT_ONCE);
-      report({ phase: "looking at photos", done: ++done, total: others.length, detail: "" });
-    });
-    await flush(0);
+    const undecoded = await readWhole(reading, photos, { features, appearances, size });
+    const missing = new Set(await appearances.missing(photos.map((photo) => photo.digest)));
+    const others = photos.filter((photo) => missing.has(photo.digest) && !undecoded.has(photo.digest));
+    const failures = new Map([...undecoded, ...(await readSmall(reading, others, appearances))]);
+    const rows = photos.map((photo) => photo.digest).filter((each) => !failures.has(each));
+    const { features: values, length } = await features.load(rows);
     return {
       failures,
-      read: async (digests) => {
-        const { features, length } = await store.load(digests);
-        return {
-          features: { values: features, width: length },
-          ...readAppearances(await seen.load(digests)),
-        };
-      },
+      rows,
+      features: { values, width: length },
+      ...readAppearances(await appearances.load(rows)),
     };
   } finally {
-    await maker.close();
+    await features.close();
+    await appearances.close();
+    const message = features.warning ?? appearances.warning;
+    if (message !== undefined) onProgress?.({ kind: "note", message });
+  }
+}
+
+/** Where features and appearances go, and the image size that features are of. */
+interface Places {
+  readonly features: FeatureStore;
+  readonly appearances: FeatureStore;
+  readonly size: number;
+}
+
+/** Features of all photos that have none yet, and appearances of the same. */
+async function readWhole(
+  { runtime, backbone, signal, onProgress }: CheckReading,
+  photos: readonly FeaturePhoto[],
+  { features, appearances, size }: Places,
+): Promise<Failures> {
+  const loader = await PhotoLoader.create(runtime, size, RECIPES.default.resize);
+  const headers = new Map<string, PhotoHeader>();
+  const length = backbone.features;
+  try {
+    return await extractFeatures(
+      runtime,
+      { graph: composeBoth(backbone, size), features: length + OF_PIXELS },
+      photos,
+      {
+        imageSize: size,
+        batchSize: RECIPES.default.batchSize,
+        decode: async ({ path, digest }, into) => {
+          const decoded = await loader.load(path, into);
+          headers.set(digest, await readHeader(path));
+          return decoded;
+        },
+        store: {
+          missing: (digests) => features.missing(digests),
+          add: async (digest, both, truncated) => {
+            await features.add(digest, both.subarray(0, length), truncated);
+            const header = headers.get(digest);
+            headers.delete(digest);
+            if (header)
+              await appearances.add(digest, appearanceRow(header, both.subarray(length)), truncated);
+          },
+          flush: async () => {
+            await features.flush();
+            await appearances.flush();
+          },
+        },
+        ...(signal && { signal }),
+        onProgress: teller(onProgress, "features"),
+      },
+    );
+  } finally {
     await loader.close();
-    await store.close();
-    await seen.close();
-    const note = store.warning ?? seen.warning;
-    if (note !== undefined) report({ note });
+  }
+}
+
+/** As `composeFront`, with the pixels' part of the photos' appearances behind their features. */
+function composeBoth(backbone: Backbone, size: number): Graph {
+  let appearance = "";
+  const front = composeFront(backbone, (b, planes) => {
+    appearance = addAppearance(b, planes, size);
+    return planes;
+  });
+  const b = GraphBuilder.from(front);
+  b.clearOutputs();
+  const both = b.node("Concat", ["features", appearance], { axis: 1 });
+  b.output("features_and_appearance", "float32", ["N", backbone.features + OF_PIXELS], both);
+  return b.build();
+}
+
+/** Photos that are decoded at once, and their appearances computed. */
+const AT_ONCE = 32;
+
+/** Appearances of photos whose features were there; returns those that cannot be decoded any more. */
+async function readSmall(
+  { runtime, signal, onProgress }: CheckReading,
+  photos: readonly FeaturePhoto[],
+  appearances: FeatureStore,
+): Promise<Failures> {
+  const failures = new Map<string, string>();
+  if (photos.length === 0) return failures;
+  const tell = teller(onProgress, "looking at photos");
+  const session = await runtime.load(composeAppearance(SMALL));
+  try {
+    for (let start = 0; start < photos.length; start += AT_ONCE) {
+      if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "The check was interrupted.");
+      const part = await mapBounded(photos.slice(start, start + AT_ONCE), AT_ONCE, async (photo) => {
+        try {
+          const picture = await decodePhoto(photo.path, { resize: "bicubic", size: SMALL });
+          return [{ ...photo, ...picture, header: await readHeader(photo.path) }];
+        } catch (error) {
+          if (!(error instanceof HeadstartError)) throw error;
+          failures.set(photo.digest, error.message);
+          return [];
+        }
+      });
+      const sound = part.flat();
+      const pixels = new Uint8Array(sound.length * SMALL ** 2 * 3);
+      for (const [i, photo] of sound.entries()) pixels.set(photo.pixels, i * SMALL ** 2 * 3);
+      const { appearance } = await session.run<"appearance">({
+        photo: uint8([sound.length, SMALL, SMALL, 3], pixels),
+      });
+      const values = floats(appearance);
+      for (const [i, { digest, header, truncated }] of sound.entries()) {
+        const ofPixels = values.subarray(i * OF_PIXELS, (i + 1) * OF_PIXELS);
+        await appearances.add(digest, appearanceRow(header, ofPixels), truncated);
+      }
+      tell(Math.min(start + AT_ONCE, photos.length), photos.length);
+    }
+    return failures;
+  } finally {
+    await session.close();
   }
 }

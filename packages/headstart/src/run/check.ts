@@ -4,43 +4,30 @@ import {
   classFindings,
   compareFindings,
   copyFindings,
-  doubtfulLabels,
   exactCopies,
   type Finding,
-  type FindingKind,
+  type FindingPhoto,
+  type LabelledPhotos,
   labelFindings,
   leakedPhotos,
+  namedClasses,
   nearCopies,
   nearPairs,
   outlierFindings,
   outlierScores,
   photoFindings,
-  type Quarantined,
-  quarantine,
-  type Rows,
-  SECOND_ROUND_L2,
   type Skipped,
   scanLabelled,
   shortcutFindings,
   splitOf,
-  suspectLabels,
   unreadableFindings,
 } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import { createRandom } from "../random.js";
 import { type Device, Runtime } from "../runtime/index.js";
-import { crossValidate } from "../training/cross-validate.js";
-import type { LabelledFeatures } from "../training/index.js";
 import { fetching } from "./begin.js";
-import { openCheckInputs } from "./check-inputs.js";
-
-/** What {@link checkPhotos} reports while it works: how far it has got, or a sentence. */
-export type CheckProgress =
-  | { readonly phase: string; readonly done: number; readonly total: number; readonly detail: string }
-  | { readonly note: string };
-
-/** Called with what {@link checkPhotos} reports. */
-export type OnCheckProgress = (progress: CheckProgress) => void;
+import { type CheckInputs, readCheckInputs } from "./check-inputs.js";
+import { findDoubtfulLabels } from "./check-labels.js";
+import { type OnProgress, teller } from "./progress.js";
 
 /** How {@link checkPhotos} checks. */
 export interface CheckOptions {
@@ -57,7 +44,7 @@ export interface CheckOptions {
   /** Ends early; what was computed of photos is kept for the next time. */
   readonly signal?: AbortSignal;
   /** Called with what is going on. */
-  readonly onProgress?: OnCheckProgress;
+  readonly onProgress?: OnProgress;
 }
 
 /** What {@link checkPhotos} found. */
@@ -69,17 +56,9 @@ export interface Check {
   readonly photos: number;
   /** The severest first. */
   readonly findings: readonly Finding[];
-  /** Photos that are measured with though training photos show the same picture. */
-  readonly leaked: readonly string[];
+  /** Photos to choose or measure by that show what training photos show; those of the other photos are among them. */
+  readonly leaked: readonly FindingPhoto[];
 }
-
-/** Kinds of findings that `fix` settles by default: nothing that can be used, or wrongly looks useful, is lost. */
-export const FIXED_BY_DEFAULT: readonly FindingKind[] = [
-  "broken",
-  "empty",
-  "exact-copies",
-  "exact-copies-across-splits",
-];
 
 /**
  * Looks for what is wrong with labelled photos before they are trained on: files that cannot be used or are odd, copies, classes, labels that the
@@ -96,62 +75,42 @@ export const FIXED_BY_DEFAULT: readonly FindingKind[] = [
  * for (const { severity, sentence, advice } of findings) console.log(severity, sentence, advice);
  */
 export async function checkPhotos(photos: string, options: CheckOptions = {}): Promise<Check> {
-  const { against, device, threads, signal, onProgress: report = () => undefined } = options;
-  const scan = async (source: string) =>
-    await scanLabelled(source, {
-      ...(signal && { signal }),
-      onProgress: (done, total) => report({ phase: "reading photos", done, total, detail: "" }),
-    });
-  const found = await scan(photos);
-  const others = against === undefined ? undefined : await scan(against);
-  const checked: CheckedPhoto[] = [
-    ...found.photos.map(({ split, ...photo }) => ({ ...photo, side: split ?? splitOf(photo.digest, 0) })),
-    ...(others?.photos ?? []).map(({ split: _, ...photo }): CheckedPhoto => ({ ...photo, side: "against" })),
-  ];
-  const contents = [...new Map(checked.map((photo) => [photo.digest, photo])).values()];
-  const backbone = await loadBackbone(options.backbone, {
-    ...fetching({
-      ...(options.offline !== undefined && { offline: options.offline }),
-      ...(signal && { signal }),
-      onProgress: (progress) => progress.kind === "progress" && report(progress),
-    }),
-  });
+  const { against, device, threads, signal } = options;
+  const found = await scan(photos, options);
+  const own = found.photos.map(
+    ({ split, ...photo }): CheckedPhoto => ({ ...photo, side: split ?? splitOf(photo.digest, 0) }),
+  );
+  const others = against === undefined ? [] : await scanOthers(against, own, options);
+  const backbone = await loadBackbone(options.backbone, fetching(options));
   const runtime = Runtime.start({ ...(device && { device }), ...(threads !== undefined && { threads }) });
   try {
-    const { failures, read } = await openCheckInputs({ runtime, backbone, signal, report }, contents);
-    const sound = checked.filter(({ digest }) => !failures.has(digest));
-    const rows = [...new Set(sound.map(({ digest }) => digest))];
-    const { features, appearances, grey } = await read(rows);
+    const contents = oneOfEach([...own, ...others]);
+    const inputs = await readCheckInputs({ ...options, runtime, backbone }, contents);
+    const isSound = ({ digest }: CheckedPhoto) => !inputs.failures.has(digest);
+    const sound = own.filter(isSound);
+    const both = [...sound, ...others.filter(isSound)];
     stopIfAsked(signal);
-    const pairs = await nearPairs(runtime, { grey, features }, (done, total) =>
-      report({ phase: "comparing photos", done, total, detail: "" }),
-    );
+    const copies = await findCopies(runtime, both, inputs, options);
     stopIfAsked(signal);
-    const copies = [
-      ...copyFindings(exactCopies(sound), "exact"),
-      ...copyFindings(nearCopies(sound, rows, pairs), "near"),
-    ];
-    const appearanceOf = new Map(rows.map((digest, row) => [digest, appearances[row]]));
+    const labels = await judgeLabels(runtime, sound, inputs, found.classes, options);
+    const appearanceOf = new Map(inputs.rows.map((digest, row) => [digest, inputs.appearances[row]]));
     const seen = sound.flatMap((photo) => {
       const appearance = appearanceOf.get(photo.digest);
-      return appearance === undefined || photo.side === "against" ? [] : [{ ...photo, appearance }];
+      return appearance === undefined ? [] : [{ ...photo, appearance }];
     });
-    const { classes } = found;
-    const own = sound.filter(({ side }) => side !== "against");
-    const labels = await judgeLabels(runtime, { photos: own, rows, features, classes }, { signal, report });
-    const all = [...new Set([...classes, ...(others?.classes ?? [])])];
+    const classes = new Set([...(await namedClasses(photos)), ...others.map(({ className }) => className)]);
     const findings = [
-      ...unreadableFindings(found.skipped, failedPhotos(checked, failures)),
+      ...unreadableFindings(found.skipped, failed(own, inputs)),
       ...photoFindings(seen),
       ...copies,
-      ...classFindings(sound, all),
+      ...classFindings(both, [...classes]),
       ...labels,
-      ...shortcutFindings(seen, classes),
+      ...shortcutFindings(seen, found.classes),
     ];
     return {
       root: found.root,
-      classes,
-      photos: found.photos.length,
+      classes: found.classes,
+      photos: own.length,
       findings: findings.sort(compareFindings),
       leaked: leakedPhotos(copies),
     };
@@ -160,114 +119,88 @@ export async function checkPhotos(photos: string, options: CheckOptions = {}): P
   }
 }
 
-/**
- * Moves the photos away whose removal settles findings; nothing is deleted, and `undoQuarantine` puts them back.
- *
- * @param photos - the folder that was checked
- * @param findings - what {@link checkPhotos} found
- * @param options - `kinds`: which findings to settle (default {@link FIXED_BY_DEFAULT}); `folder`: where to, as for `quarantine`
- * @throws HeadstartError `INVALID_OPTION` for a manifest, whose rows would name what is no longer there; as `quarantine`
- */
-export async function fixPhotos(
-  photos: string,
-  findings: readonly Pick<Finding, "kind" | "movable" | "sentence">[],
-  options: { readonly kinds?: readonly FindingKind[]; readonly folder?: string } = {},
-): Promise<Quarantined> {
-  if (/\.csv$/i.test(photos))
+/** How the work of a check is watched and stopped. */
+type Watched = Pick<CheckOptions, "signal" | "onProgress">;
+
+async function scan(source: string, { signal, onProgress }: Watched): Promise<LabelledPhotos> {
+  return await scanLabelled(source, {
+    ...(signal && { signal }),
+    onProgress: teller(onProgress, "reading photos"),
+  });
+}
+
+/** The other photos. Files that are among the first, as where a folder is checked against one inside it, are no others. */
+async function scanOthers(
+  against: string,
+  own: readonly CheckedPhoto[],
+  options: Watched,
+): Promise<CheckedPhoto[]> {
+  const paths = new Set(own.map(({ path }) => path));
+  const { photos } = await scan(against, options);
+  const others = photos.filter(({ path }) => !paths.has(path));
+  if (others.length === 0)
     throw new HeadstartError(
       "INVALID_OPTION",
-      "Photos of a manifest are not moved: its rows would name files that are no longer there.",
-      "Take the rows out of the manifest instead.",
+      `All photos of ${against} are among those that are checked.`,
+      "Check against other photos, or leave --against out: splits of one folder are compared without it.",
     );
-  const kinds = new Set(options.kinds ?? FIXED_BY_DEFAULT);
-  const moves = new Map<string, string>();
-  for (const { kind, movable, sentence } of findings)
-    if (kinds.has(kind))
-      for (const name of movable) if (!moves.has(name)) moves.set(name, `${kind}: ${sentence}`);
-  return await quarantine(
-    photos,
-    [...moves].map(([name, reason]) => ({ name, reason })),
-    options.folder,
-  );
+  return others.map(({ split: _, ...photo }) => ({ ...photo, side: "against" }));
+}
+
+async function findCopies(
+  runtime: Runtime,
+  photos: readonly CheckedPhoto[],
+  inputs: CheckInputs,
+  { onProgress }: Watched,
+): Promise<Finding[]> {
+  const pairs = await nearPairs(runtime, inputs, teller(onProgress, "comparing photos"));
+  return [
+    ...copyFindings(exactCopies(photos), "exact"),
+    ...copyFindings(nearCopies(photos, inputs.rows, pairs), "near"),
+  ];
 }
 
 /** Findings about single labels: those that others contradict, and photos that are far from their class. */
 async function judgeLabels(
   runtime: Runtime,
-  given: {
-    readonly photos: readonly CheckedPhoto[];
-    readonly rows: readonly string[];
-    readonly features: Rows;
-    readonly classes: readonly string[];
-  },
-  { signal, report }: { readonly signal: AbortSignal | undefined; readonly report: OnCheckProgress },
+  photos: readonly CheckedPhoto[],
+  { features: { values, width } }: CheckInputs,
+  classes: readonly string[],
+  { signal, onProgress }: Watched,
 ): Promise<Finding[]> {
-  const { rows, features, classes } = given;
-  const { values, width } = features;
-  const rowOf = new Map(rows.map((digest, row) => [digest, row]));
-  // Copies of a photo are judged once.
-  const photos = [
-    ...new Map([...given.photos].reverse().map((photo) => [photo.digest, photo])).values(),
-  ].reverse();
-  const index = new Map(classes.map((name, label) => [name, label]));
-  const labels = photos.map(({ className }) => index.get(className) ?? 0);
-  const own = photos.map(({ digest }) => rowOf.get(digest) ?? 0);
-  const gather = (chosen: readonly number[]) => {
-    const gathered = new Float32Array(chosen.length * width);
-    for (const [at, photo] of chosen.entries()) {
-      const row = own[photo] ?? 0;
-      gathered.set(values.subarray(row * width, (row + 1) * width), at * width);
-    }
-    return gathered;
-  };
-  const set: LabelledFeatures = {
-    count: photos.length,
-    labels,
-    digests: photos.map(({ digest }) => digest),
-    read: async (chosen) => gather(chosen),
-  };
-  const isWhole = own.length === rows.length && own.every((row, i) => row === i);
-  const scores = await outlierScores(
+  // Copies are judged once. The photos come first among those that have features, in the same order.
+  const judged = oneOfEach(photos);
+  const features = { values: values.subarray(0, judged.length * width), width };
+  const numbers = new Map(classes.map((name, number) => [name, number]));
+  const labels = judged.map(({ className }) => numbers.get(className) ?? 0);
+  const scores = await outlierScores(runtime, features, labels, classes.length);
+  const doubtful = await findDoubtfulLabels(
     runtime,
-    isWhole ? features : { values: gather(photos.map((_, i) => i)), width },
-    labels,
-    classes.length,
-  );
-  const outliers = outlierFindings(photos, scores);
-  if (new Set(labels).size < 2) return outliers;
-  const round = async (
-    name: string,
-    choices: { readonly l2?: number; readonly leftOut?: ReadonlySet<number> },
-  ) => {
-    const { probabilities, l2 } = await crossValidate(runtime, set, {
-      ...choices,
-      features: width,
-      classes: classes.length,
-      random: createRandom("check", name),
+    { features, labels, digests: judged.map(({ digest }) => digest) },
+    {
       ...(signal && { signal }),
-      onProgress: (done, total) => {
-        const share = done / total;
-        report({
-          phase: "judging labels",
-          done: Math.round(share * set.count),
-          total: set.count,
-          detail: name,
-        });
-      },
-    });
-    return { given: { probabilities, labels, classes: classes.length }, l2 };
-  };
-  const first = await round("round 1 of 2", {});
-  const leftOut = suspectLabels(first.given);
-  const second = await round("round 2 of 2", { l2: first.l2 * SECOND_ROUND_L2, leftOut });
-  return [...labelFindings(photos, classes, doubtfulLabels(second.given)), ...outliers];
+      onProgress: (round, done, total) =>
+        teller(
+          onProgress,
+          "judging labels",
+          `round ${round} of 2`,
+        )(Math.round((done / total) * judged.length), judged.length),
+    },
+  );
+  return [...labelFindings(judged, classes, doubtful), ...outlierFindings(judged, scores)];
 }
 
-function failedPhotos(photos: readonly CheckedPhoto[], failures: ReadonlyMap<string, string>): Skipped[] {
-  return photos.flatMap(({ name, digest, side }) => {
+function failed(photos: readonly CheckedPhoto[], { failures }: CheckInputs): Skipped[] {
+  return photos.flatMap(({ name, digest }) => {
     const reason = failures.get(digest);
-    return reason === undefined || side === "against" ? [] : [{ name, reason }];
+    return reason === undefined ? [] : [{ name, reason }];
   });
+}
+
+/** The first photo of each content. */
+function oneOfEach(photos: readonly CheckedPhoto[]): CheckedPhoto[] {
+  const seen = new Set<string>();
+  return photos.filter(({ digest }) => seen.size < seen.add(digest).size);
 }
 
 function stopIfAsked(signal: AbortSignal | undefined): void {

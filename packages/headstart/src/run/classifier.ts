@@ -18,6 +18,11 @@ export interface TrainedClassifier {
   readonly backbone: Backbone;
   /** The features of any of the photos, as this network makes them, at the classifier's image size. */
   readonly sized: SizedPhotos;
+  /**
+   * Logits of the training photos, [N, C] in the order of `photosOf`, each from a head that was fitted without it; undefined where there are
+   * none.
+   */
+  readonly heldOut: Float32Array | undefined;
   /** [D, C], on the network's features. */
   readonly weight: Tensor;
   /** [C]. */

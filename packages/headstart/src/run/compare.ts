@@ -1,12 +1,10 @@
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import type { Split } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import type { SplitMetrics } from "../evaluation/index.js";
-import { type McNemar, mcnemar } from "../evaluation/mcnemar.js";
-import { type PhotoAnswer, readAnswers } from "./answers.js";
-import { readChoices } from "./folder.js";
-import { type Metrics, readMetrics } from "./metrics.js";
-import { readRunData } from "./run-data.js";
+import { type McNemar, mcnemar } from "../evaluation/index.js";
+import type { PhotoAnswer } from "./answers.js";
+import { readFinishedRun } from "./finished-run.js";
+import type { MeasuredSplit } from "./metrics.js";
 
 /** A run as it is compared. */
 export interface ComparedRun {
@@ -15,11 +13,11 @@ export interface ComparedRun {
   /** The folder's name. */
   readonly name: string;
   /** What was measured on each split. */
-  readonly metrics: Readonly<Record<Split, SplitMetrics>>;
+  readonly metrics: Readonly<Record<Split, MeasuredSplit>>;
 }
 
 /** Something that was not chosen alike. */
-export interface Difference {
+export interface ChoiceDifference {
   /** Where it stands, such as `recipe.optimiser.learningRate`. */
   readonly choice: string;
   /** What each run has, in the runs' order; undefined where a run has no such choice. */
@@ -37,7 +35,7 @@ export interface PairOfRuns extends McNemar {
 export interface Comparison {
   readonly runs: readonly ComparedRun[];
   /** What was chosen differently, in the order in which choices are written. */
-  readonly differences: readonly Difference[];
+  readonly differences: readonly ChoiceDifference[];
   /** The split whose photos are compared; undefined where no two runs share photos. */
   readonly split: Split | undefined;
   /** Every two runs that share photos of the split. */
@@ -47,7 +45,6 @@ export interface Comparison {
 }
 
 interface Loaded extends ComparedRun {
-  readonly metrics: Metrics;
   readonly choices: ReadonlyMap<string, unknown>;
   /** Of each split, whether each photo is answered right, by content, class and how often that content came before. */
   readonly answers: Readonly<Record<Split, ReadonlyMap<string, boolean>>>;
@@ -62,8 +59,10 @@ interface Loaded extends ComparedRun {
  * @throws HeadstartError `INVALID_OPTION` for fewer than two; `NOT_FOUND` or `INVALID_RUN` if one is no finished run
  *
  * @example
- * import { compareRuns } from "headstart";
- * const { pairs } = await compareRuns(["runs/1", "runs/2"]);
+ * import { compareRuns, RECIPES, train } from "headstart";
+ * const other = await train("photos", { recipe: { ...RECIPES.default, resize: "nearest" } });
+ * const { differences, pairs } = await compareRuns(["runs/1", other.folder]);
+ * differences[0]?.choice // => "recipe.resize"
  * console.log(pairs[0]?.difference, pairs[0]?.midP);
  */
 export async function compareRuns(folders: readonly string[]): Promise<Comparison> {
@@ -81,6 +80,10 @@ export async function compareRuns(folders: readonly string[]): Promise<Compariso
     notes.push(
       "The runs share no test photos. Validation photos are compared: if runs were chosen by them, the best looks better than it is.",
     );
+  if (pairs.length > 1)
+    notes.push(
+      `Of ${pairs.length} tests, some come out small by chance: 1 in 20 falls below 0.05 where there is no difference.`,
+    );
   const most = Math.max(0, ...runs.map(({ metrics }) => (split === undefined ? 0 : metrics[split].photos)));
   if (pairs.some(({ photos }) => photos < most))
     notes.push(`Some runs share only a part of their ${split} photos; those alone are compared.`);
@@ -94,24 +97,8 @@ export async function compareRuns(folders: readonly string[]): Promise<Compariso
 }
 
 async function load(run: string): Promise<Loaded> {
-  const folder = resolve(run);
-  const choices = await readChoices(folder);
-  const metrics = await readMetrics(folder);
-  if (metrics === undefined)
-    throw new HeadstartError(
-      "INVALID_RUN",
-      `The run ${run} is not finished.`,
-      `Go on with it: headstart train --resume ${run}`,
-    );
-  const answers = await readAnswers(folder);
-  if (answers === undefined)
-    throw new HeadstartError(
-      "INVALID_RUN",
-      `The run ${run} does not hold what its classifier says about each photo.`,
-      `An earlier version trained it. Write its report first: headstart report ${run}`,
-    );
-  const { photos } = await readRunData(folder);
-  const digests = new Map(photos.map(({ name, split, sha256 }) => [`${split}/${name}`, sha256]));
+  const { folder, choices, metrics, data, answers } = await readFinishedRun(run);
+  const digests = new Map(data.photos.map(({ name, split, sha256 }) => [`${split}/${name}`, sha256]));
   const { version: _, threads: __, ...rest } = choices;
   return {
     run,
@@ -173,7 +160,7 @@ function flattened(value: object): ReadonlyMap<string, unknown> {
 }
 
 /** The choices in which runs differ. */
-export function differencesOf(choices: readonly ReadonlyMap<string, unknown>[]): Difference[] {
+export function differencesOf(choices: readonly ReadonlyMap<string, unknown>[]): ChoiceDifference[] {
   const names = [...new Set(choices.flatMap((one) => [...one.keys()]))];
   return names
     .map((choice) => ({ choice, values: choices.map((one) => one.get(choice)) }))

@@ -73,7 +73,16 @@ export async function descend(
   const backbone = divided === undefined ? context.backbone : trained(context.pretrained, divided, layers);
   const sized = await SizedPhotos.open({ ...context, backbone }, outcome.imageSize);
   const measured = withoutFailures(dataset, await sized.extract(dataset.photos, "of the trained network"));
-  return { dataset: measured, backbone, sized, weight, bias, ...outcome, seed: choices.seed };
+  return {
+    dataset: measured,
+    backbone,
+    sized,
+    heldOut: undefined,
+    weight,
+    bias,
+    ...outcome,
+    seed: choices.seed,
+  };
 }
 
 /** What is trained in a run, on the photos that can be decoded. */

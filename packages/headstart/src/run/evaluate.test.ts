@@ -13,7 +13,7 @@ let run: Run;
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeAll(async () => {
   await drawPhotos(photos, 12);
-  run = await train(photos, { out: join(folder, "runs") });
+  run = await train(photos, { out: join(folder, "runs"), report: false });
 });
 
 describe("evaluateClassifier", () => {

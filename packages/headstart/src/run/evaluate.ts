@@ -1,7 +1,7 @@
-import { type LabelledPhoto, nearName, type Skipped, type Split, scanLabelled } from "../data/index.js";
-import { HeadstartError } from "../errors.js";
-import { evaluate, type SplitMetrics } from "../evaluation/index.js";
+import type { Skipped, Split } from "../data/index.js";
 import { Classifier, type ClassifierOptions } from "../model/index.js";
+import { answerPhotos } from "./answer-photos.js";
+import { type MeasuredSplit, measureAnswers } from "./metrics.js";
 import { downloading, type OnProgress } from "./progress.js";
 
 /** How {@link evaluateClassifier} works. */
@@ -16,7 +16,7 @@ export interface EvaluateOptions extends Omit<ClassifierOptions, "onProgress"> {
 export interface Evaluation {
   /** The split that was measured on; undefined where the photos say nothing of splits. */
   readonly split: Split | undefined;
-  readonly metrics: SplitMetrics;
+  readonly metrics: MeasuredSplit;
   /** Files that were not used, and why. */
   readonly skipped: readonly Skipped[];
 }
@@ -45,67 +45,14 @@ export async function evaluateClassifier(
   const { signal } = load;
   const classifier = await Classifier.load(model, { ...load, onProgress: downloading(onProgress) });
   try {
-    const found = await scanLabelled(photos, {
+    const { split, skipped, ...answers } = await answerPhotos(classifier, photos, {
+      model,
       ...(signal && { signal }),
-      onProgress: (done, total) =>
-        onProgress?.({ kind: "progress", phase: "reading photos", done, total, detail: "" }),
+      ...(onProgress && { onProgress }),
     });
-    const { split, chosen } = measured(found.photos);
-    const labels = labelsOf(chosen, classifier.classes, model);
-    const count = classifier.classes.length;
-    const probabilities = new Float32Array(chosen.length * count);
-    const truths: number[] = [];
-    const skipped = [...found.skipped];
-    let done = 0;
-    const paths = chosen.map(({ path }) => path);
-    for await (const answer of classifier.classify(paths, { ...(signal && { signal }) })) {
-      if ("reason" in answer) skipped.push({ name: chosen[answer.index]?.name ?? "", reason: answer.reason });
-      else {
-        probabilities.set(answer.probabilities, truths.length * count);
-        truths.push(labels[answer.index] ?? -1);
-      }
-      done++;
-      onProgress?.({ kind: "progress", phase: "measuring", done, total: chosen.length, detail: "" });
-    }
-    if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "The measurement was interrupted.");
-    if (truths.length === 0)
-      throw new HeadstartError(
-        "INVALID_DATA",
-        `None of the ${chosen.length} photos in ${photos} can be decoded.`,
-        `The first: ${skipped.at(-1)?.name}: ${skipped.at(-1)?.reason}`,
-      );
-    const metrics = evaluate(probabilities.subarray(0, truths.length * count), truths, classifier.classes);
-    return { split, metrics, skipped };
+    const { classes, provenance } = classifier;
+    return { split, metrics: measureAnswers(answers, classes, provenance.calibration), skipped };
   } finally {
     await classifier.close();
   }
-}
-
-/** The photos to measure on: those of the test split, or of the validation split, or all. */
-function measured(photos: readonly LabelledPhoto[]): {
-  readonly split: Split | undefined;
-  readonly chosen: readonly LabelledPhoto[];
-} {
-  for (const split of ["test", "validation"] as const) {
-    const chosen = photos.filter((photo) => photo.split === split);
-    if (chosen.length > 0) return { split, chosen };
-  }
-  return { split: photos.every(({ split }) => split === "train") ? "train" : undefined, chosen: photos };
-}
-
-/** For each photo the index of its class among the model's. */
-function labelsOf(photos: readonly LabelledPhoto[], classes: readonly string[], model: string): number[] {
-  const index = new Map(classes.map((className, label) => [className, label]));
-  return photos.map(({ className }) => {
-    const label = index.get(className);
-    if (label !== undefined) return label;
-    const near = nearName(className, classes);
-    throw new HeadstartError(
-      "INVALID_DATA",
-      `The model ${model} does not know the class ${className}.`,
-      near === undefined
-        ? `Its classes are ${classes.slice(0, 5).join(", ")}${classes.length > 5 ? ` and ${classes.length - 5} more` : ""}.`
-        : `It knows ${near}: give both the same name.`,
-    );
-  });
 }

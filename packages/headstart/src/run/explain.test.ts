@@ -87,7 +87,7 @@ beforeAll(async () => {
     for (let number = 0; number < 24; number++)
       await sharp(await tile(shape, number, 160, 160)).toFile(join(folder, "shapes", shape, `${number}.png`));
   }
-  await train(join(folder, "shapes"), { out: folder, name: "run", precision: "float" });
+  await train(join(folder, "shapes"), { out: folder, name: "run", precision: "float", report: false });
   pairs = await drawPairs(12);
   const read = await readClassifier(run);
   if (read === undefined) throw new Error("There is no classifier.");

@@ -2,14 +2,21 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { folderWith } from "../../test/support/temporary.js";
-import { evaluate } from "../evaluation/index.js";
-import { readMetrics, writeMetrics } from "./metrics.js";
+import { fitCalibration } from "../evaluation/index.js";
+import { measureAnswers, readMetrics, writeMetrics } from "./metrics.js";
 
 const classes = ["ant", "bee"];
+const calibration = fitCalibration({ logits: [3, 0, 0, 3, 1, 0], labels: [0, 1, 1], classes: 2 });
+const measured = (probabilities: readonly number[], labels: readonly number[], unlike?: readonly number[]) =>
+  measureAnswers({ probabilities: Float32Array.from(probabilities), labels, unlike }, classes, calibration);
 const metrics = {
-  train: evaluate(Float32Array.of(0.9, 0.1, 0.2, 0.8), [0, 1], classes),
-  validation: evaluate(Float32Array.of(0.4, 0.6), [0], classes),
-  test: evaluate(new Float32Array(0), [], classes),
+  train: measureAnswers(
+    { probabilities: Float32Array.of(0.9, 0.1, 0.2, 0.8), labels: [0, 1], unlike: undefined },
+    classes,
+    undefined,
+  ),
+  validation: measured([0.4, 0.6], [0], [0.995]),
+  test: measured([], []),
 };
 
 describe("metrics.json", () => {
@@ -19,6 +26,8 @@ describe("metrics.json", () => {
     await writeMetrics(folder, metrics);
     expect(await readMetrics(folder)).toEqual(metrics);
     expect(metrics.test).toMatchObject({ photos: 0, accuracy: null, accuracyInterval: null });
+    expect(metrics.train.certainty).toBeNull();
+    expect(metrics.validation.certainty).toMatchObject({ unlike: 1 });
   });
 
   test.each(["", "null", "{", "[]", JSON.stringify({ ...metrics, test: {} })])(

@@ -14,7 +14,11 @@ export type Phase =
   | "validating"
   | "trying learning rates"
   | "measuring"
-  | "explaining";
+  | "explaining"
+  | "looking at photos"
+  | "comparing photos"
+  | "judging labels"
+  | "drawing photos";
 
 /** What `train` reports while it works. */
 export type Progress =
@@ -68,4 +72,13 @@ export function downloading(onProgress: OnProgress | undefined): (progress: Down
     const detail = file.slice(file.lastIndexOf("/") + 1);
     onProgress?.({ kind: "progress", phase: "downloading", done, total, detail });
   };
+}
+
+/** Passes on how one phase of the work gets on. */
+export function teller(
+  onProgress: OnProgress | undefined,
+  phase: Phase,
+  detail = "",
+): (done: number, total: number) => void {
+  return (done, total) => onProgress?.({ kind: "progress", phase, done, total, detail });
 }

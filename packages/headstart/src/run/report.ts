@@ -1,4 +1,4 @@
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { displayNames, SPLITS, type Split } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
@@ -7,33 +7,30 @@ import { Classifier } from "../model/index.js";
 import {
   composeModelCard,
   composeReport,
-  galleryPhotos,
   type ReportData,
-  type ReportFinding,
   type ReportPhoto,
   type TrainingReport,
 } from "../report/html/index.js";
 import type { EpochRow, Recipe } from "../training/index.js";
-import { type PhotoAnswer, readAnswers, writeAnswers } from "./answers.js";
-import { readChoices } from "./folder.js";
+import { readAnswerCurves } from "./answer-curves.js";
+import type { PhotoAnswer } from "./answers.js";
+import type { Check } from "./check.js";
+import { readFinishedRun } from "./finished-run.js";
+import { RUN_FILES } from "./folder.js";
 import { readHistory } from "./history.js";
-import { readMetrics } from "./metrics.js";
-import type { OnProgress } from "./progress.js";
+import { type OnProgress, teller } from "./progress.js";
 import { choicesOf, sizeOf, speedOf } from "./report-facts.js";
-import { classesOf, measuresOf, reliabilityOf } from "./report-measures.js";
-import { type RunData, readRunData } from "./run-data.js";
-
-/** Names of what {@link report} leaves in a run folder. */
-export const REPORT_FILES = { report: "report.html", card: "README.md" } as const;
+import { findingsOf, leaksOf } from "./report-findings.js";
+import { withMaps } from "./report-maps.js";
+import { measuresOf } from "./report-measures.js";
+import type { RunData } from "./run-data.js";
 
 /** Choices for {@link report}. */
 export interface ReportOptions {
   /** Where the report goes; the model card stands beside it. Default: `report.html` in the run's folder. */
   readonly out?: string;
-  /** What a check of the photos found. */
-  readonly findings?: readonly ReportFinding[];
-  /** Draws where the network looked, for a photo that stands in a gallery; undefined where it cannot. */
-  readonly explain?: (photo: ReportPhoto) => Promise<Uint8Array | undefined>;
+  /** What `checkPhotos` found in the run's photos. Default: the report says nothing of their health. */
+  readonly check?: Pick<Check, "findings">;
   /** Ends it early. */
   readonly signal?: AbortSignal;
   /** Called with how far it has got. */
@@ -51,7 +48,8 @@ export interface WrittenReport {
 }
 
 /**
- * Writes the report of a finished run, one HTML file with everything in it, and beside it the model card `README.md`.
+ * Writes the report of a finished run, one HTML file with everything in it, and beside it the model card `README.md`. `train` does so at the
+ * end of every run. Photos that are gone are grey squares.
  *
  * @param run - the run's folder
  * @param options - where it goes, and what is told besides
@@ -59,75 +57,70 @@ export interface WrittenReport {
  *   refuses, `INTERRUPTED` when the signal asks for it
  *
  * @example
- * import { report } from "headstart";
- * const written = await report("runs/1");
+ * import { checkPhotos, report } from "headstart";
+ * const written = await report("runs/1", { check: await checkPhotos("photos") });
  * console.log(written.report, written.bytes);
  */
 export async function report(run: string, options: ReportOptions = {}): Promise<WrittenReport> {
-  const file = resolve(options.out ?? join(run, REPORT_FILES.report));
-  const card = join(dirname(file), REPORT_FILES.card);
+  const file = resolve(options.out ?? join(run, RUN_FILES.report));
+  const card = join(dirname(file), RUN_FILES.card);
   const data = await reportData(run, options);
-  const html = Buffer.from(await composeReport(data));
-  interrupt(options.signal);
+  const tell = teller(options.onProgress, "drawing photos");
+  const page = await composeReport(data, (done, total) => {
+    interrupt(options.signal);
+    tell(done, total);
+  });
+  const html = Buffer.from(page);
   await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => {
     throw storageError(error, dirname(file));
   });
-  await writeAtomically(file, html);
   await writeAtomically(card, composeModelCard(data));
+  // The last: where it stands, all of it does.
+  await writeAtomically(file, html);
   return { report: file, card, bytes: html.length };
 }
 
 /**
- * All that a report tells of a finished run, from what stands in its folder. What the classifier says about each photo is computed again
- * where a run of an earlier version does not hold it.
+ * All that a report tells of a finished run, from what stands in its folder.
  *
  * @throws HeadstartError as {@link report}
  */
-export async function reportData(run: string, options: ReportOptions = {}): Promise<ReportData> {
-  const folder = resolve(run);
-  const choices = await readChoices(folder);
-  const metrics = await readMetrics(folder);
-  if (metrics === undefined)
-    throw new HeadstartError(
-      "INVALID_RUN",
-      `The run ${run} is not finished.`,
-      `Go on with it: headstart train --resume ${run}`,
-    );
-  const found = await readRunData(folder);
+export async function reportData(
+  run: string,
+  { check, signal }: Pick<ReportOptions, "check" | "signal"> = {},
+): Promise<ReportData> {
+  const { folder, choices, metrics, data: found, answers } = await readFinishedRun(run);
   const history = await readHistory(folder);
-  const stored = await readAnswers(folder);
+  const curves = await readAnswerCurves(folder);
   const classifier = await Classifier.load(folder, { device: choices.device, threads: choices.threads });
   try {
-    const answers = stored ?? (await answerAgain(folder, classifier, found, options));
-    const classes = displayNames(found.classes);
+    const { provenance } = classifier;
     const pathOf = new Map(found.photos.map(({ name }) => [name, join(found.root, name)]));
-    const measured = SPLITS.filter((split) => metrics[split].photos > 0);
     const data: ReportData = {
       name: basename(folder),
       version: choices.version,
       source: basename(choices.photos),
-      classes,
-      choices: await choicesOf(folder, choices, classifier.provenance),
-      backbone: classifier.provenance.backbone,
+      classes: displayNames(found.classes),
+      choices: await choicesOf(folder, choices, provenance),
+      backbone: provenance.backbone,
       imageSize: classifier.imageSize,
+      ...(provenance.calibration && { calibration: provenance.calibration }),
       data: {
         counts: found.classes.map((className) => countsOf(found, className)),
         skipped: found.skipped,
         truncated: found.truncated,
         warnings: found.warnings,
         fingerprint: found.fingerprint,
-        ...(options.findings && { findings: options.findings }),
+        ...(check && { findings: findingsOf(check), leaks: leaksOf(check, answers) }),
       },
-      training: trainingOf(choices.recipe, history.epochs, history.steps),
-      splits: measured.map((split) => {
-        const own = answers.filter((answer) => answer.split === split);
+      training: trainingOf(choices.recipe, history.epochs, history.steps, provenance.epoch),
+      splits: SPLITS.filter((split) => metrics[split].photos > 0).map((split) => {
+        const own = split === "train" ? undefined : curves?.[split];
         return {
           split,
-          photos: metrics[split].photos,
-          measures: measuresOf(metrics[split], own),
-          perClass: classesOf(metrics[split]),
-          confusion: metrics[split].confusion,
-          reliability: reliabilityOf(own),
+          ...metrics[split],
+          measures: measuresOf(metrics[split]),
+          ...(own && { curves: own }),
         };
       }),
       photos: photosFrom(answers, found.classes, pathOf),
@@ -137,7 +130,8 @@ export async function reportData(run: string, options: ReportOptions = {}): Prom
       ],
       run: shown(folder),
     };
-    return options.explain === undefined ? data : await withOverlays(data, options.explain, options.signal);
+    interrupt(signal);
+    return await withMaps(data, folder, choices, signal);
   } finally {
     await classifier.close();
   }
@@ -166,81 +160,17 @@ function photosFrom(
 }
 
 function trainingOf(
-  { optimiser, monitor }: Recipe,
+  { optimiser }: Recipe,
   epochs: readonly EpochRow[],
   steps: readonly { readonly learningRate: number }[],
+  kept: number | undefined,
 ): TrainingReport {
   return {
     unit: optimiser.kind === "lbfgs" ? "iteration" : "epoch",
     epochs,
     learningRates: steps.map(({ learningRate }) => learningRate),
-    best: optimiser.kind === "lbfgs" ? null : bestEpoch(epochs, monitor),
+    kept: kept ?? null,
   };
-}
-
-/** The epoch that a recipe keeps: the first of those that are best on the validation photos. */
-function bestEpoch(epochs: readonly EpochRow[], monitor: Recipe["monitor"]): number | null {
-  const loss = (row: EpochRow) => row.validationLoss ?? Number.POSITIVE_INFINITY;
-  const isBetter = (a: EpochRow, b: EpochRow) => {
-    const gain = monitor === "accuracy" ? (a.validationAccuracy ?? 0) - (b.validationAccuracy ?? 0) : 0;
-    return gain > 0 || (gain === 0 && loss(a) < loss(b));
-  };
-  const known = epochs.filter(({ validationLoss }) => validationLoss !== null);
-  return (
-    known.reduce<EpochRow | null>((best, row) => (best === null || isBetter(row, best) ? row : best), null)
-      ?.epoch ?? null
-  );
-}
-
-/** What the classifier says about every photo of a run, from the photos themselves; it is kept for the next time. */
-async function answerAgain(
-  folder: string,
-  classifier: Classifier,
-  { root, photos }: RunData,
-  { signal, onProgress }: ReportOptions,
-): Promise<PhotoAnswer[]> {
-  const answers: PhotoAnswer[] = [];
-  const labels = new Map(classifier.classes.map((className, label) => [className, label]));
-  const paths = photos.map(({ name }) => join(root, name));
-  let done = 0;
-  for await (const answer of classifier.classify(paths, { ...(signal && { signal }) })) {
-    const photo = photos[answer.index];
-    done++;
-    onProgress?.({ kind: "progress", phase: "measuring", done, total: photos.length, detail: "" });
-    if ("reason" in answer || photo === undefined) continue;
-    answers.push({
-      name: photo.name,
-      split: photo.split,
-      className: photo.class,
-      probability: answer.probabilities[labels.get(photo.class) ?? -1] ?? 0,
-      top: classifier.ranked(answer.probabilities, 5),
-    });
-  }
-  if (photos.length > 0 && answers.length === 0)
-    throw new HeadstartError(
-      "NOT_FOUND",
-      `None of the run's ${photos.length} photos is in ${root} any more, and the run does not hold what its model says about them.`,
-      "Bring the photos back to where they were.",
-    );
-  interrupt(signal);
-  await writeAnswers(folder, answers);
-  return answers;
-}
-
-async function withOverlays(
-  data: ReportData,
-  explain: NonNullable<ReportOptions["explain"]>,
-  signal: AbortSignal | undefined,
-): Promise<ReportData> {
-  const photos = [...data.photos];
-  for (const index of galleryPhotos(data)) {
-    interrupt(signal);
-    const photo = photos[index];
-    const isThere = photo !== undefined && (await stat(photo.path).catch(() => undefined)) !== undefined;
-    const overlay = isThere ? await explain(photo) : undefined;
-    if (photo !== undefined && overlay !== undefined) photos[index] = { ...photo, overlay };
-  }
-  return { ...data, photos };
 }
 
 function interrupt(signal: AbortSignal | undefined): void {

@@ -18,14 +18,14 @@ export interface ListedRun {
   readonly seed: number;
   readonly isFinished: boolean;
   /** What was measured; null where the run is not finished. */
-  readonly validation: Figures | null;
-  readonly test: Figures | null;
+  readonly validation: RunFigures | null;
+  readonly test: RunFigures | null;
   /** The model's size; null where there is none yet. */
   readonly bytes: number | null;
 }
 
 /** What was measured on a split; null for every figure of one without photos. */
-export interface Figures {
+export interface RunFigures {
   readonly photos: number;
   readonly accuracy: number | null;
   readonly accuracyInterval: readonly [number, number] | null;
@@ -73,7 +73,7 @@ async function listed(
 ): Promise<ListedRun> {
   const metrics = await readMetrics(folder);
   const model = await ifThere(stat(join(folder, RUN_FILES.model)));
-  const figures = (split: "validation" | "test"): Figures | null => {
+  const figures = (split: "validation" | "test"): RunFigures | null => {
     if (metrics === undefined) return null;
     const { photos, accuracy, accuracyInterval, loss } = metrics[split];
     return { photos, accuracy, accuracyInterval, loss };

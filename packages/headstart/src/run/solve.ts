@@ -25,7 +25,7 @@ export async function solve(
   const sized = await SizedPhotos.open(context, stage.imageSize);
   const dataset = withoutFailures(found, await sized.extract(found.photos));
   const history: EpochRow[] = [];
-  const { weight, bias } = await solveHead(context, dataset, sized, {
+  const { weight, bias, heldOut } = await solveHead(context, dataset, sized, {
     l2,
     iterations: stage.epochs,
     onIteration: ({ iteration, loss, accuracy, validationLoss, validationAccuracy }) => {
@@ -47,6 +47,7 @@ export async function solve(
     dataset,
     backbone,
     sized,
+    heldOut,
     weight,
     bias,
     imageSize: stage.imageSize,

@@ -3,14 +3,16 @@ import { join, resolve } from "node:path";
 import { DEFAULT_BACKBONE, loadBackbone } from "../backbones/index.js";
 import { count, type Dataset, type Skipped, type Split } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import type { SplitMetrics } from "../evaluation/index.js";
 import { writeAtomically } from "../files.js";
 import { writeModel } from "../onnx/index.js";
 import { Runtime } from "../runtime/index.js";
+import { answerCurves, writeAnswerCurves } from "./answer-curves.js";
+import { answersOf, writeAnswers } from "./answers.js";
 import { begin, fetching, readPhotos, type TrainingOptions } from "./begin.js";
+import { checkRun } from "./check-run.js";
 import { trainClassifier } from "./classifier.js";
 import { networkOf, type RunNetwork } from "./context.js";
-import { checkSameData, countSplits, readSkipped, writeData } from "./dataset.js";
+import { checkSameData, countSplits, photosOf, readSkipped, writeData } from "./dataset.js";
 import {
   createRunFolder,
   type Precision,
@@ -21,10 +23,11 @@ import {
   writeChoices,
 } from "./folder.js";
 import { RunLog } from "./log.js";
-import { measure, readMetrics, writeMetrics } from "./metrics.js";
+import { type Metrics, measure, readMetrics, writeMetrics } from "./metrics.js";
 import { drawPictures } from "./pictures.js";
 import { choosePrecision } from "./precision.js";
 import type { OnProgress } from "./progress.js";
+import { report } from "./report.js";
 import { shippedModel } from "./ship.js";
 
 /** Choices for {@link train}. Everything has a default. */
@@ -38,7 +41,14 @@ export interface TrainOptions extends TrainingOptions {
   readonly out?: string;
   /** The run's name. Default: the next number. */
   readonly name?: string;
+  /**
+   * Whether to check the photos at the end and to write `report.html` and the model card; {@link report} does so later. Default: true.
+   */
+  readonly report?: boolean;
 }
+
+/** What of {@link TrainOptions} is about how the work goes, and no choice of the run's. */
+type HowToTrain = Pick<TrainOptions, "report" | "signal" | "onProgress">;
 
 /** A finished run. */
 export interface Run {
@@ -49,7 +59,7 @@ export interface Run {
   /** Class names, in the order of the model's outputs. */
   readonly classes: readonly string[];
   /** What was measured on each split. A split without photos has `photos: 0` and `null` for every figure. */
-  readonly metrics: Readonly<Record<Split, SplitMetrics>>;
+  readonly metrics: Metrics;
   /** Files that were not used, and why. */
   readonly skipped: readonly Skipped[];
 }
@@ -89,8 +99,8 @@ export async function train(photos: string, options: TrainOptions = {}): Promise
  * Goes on with a run that was interrupted, in the same way and to the same result as if it had not been.
  *
  * @param folder - the run's folder; what it needs stands there
- * @param options - `offline`, `signal` and `onProgress`, as for {@link train}
- * @returns the finished run; one that was finished already is returned as it is
+ * @param options - `offline`, `report`, `signal` and `onProgress`, as for {@link train}
+ * @returns the finished run; one that was finished already is returned as it is, once its report is written
  * @throws HeadstartError `INVALID_RUN` if the folder is no run, or its photos or its backbone have changed since; `NOT_FOUND` if it does
  *   not exist; as {@link train}
  *
@@ -101,15 +111,19 @@ export async function train(photos: string, options: TrainOptions = {}): Promise
  */
 export async function resume(
   folder: string,
-  options: Pick<TrainOptions, "offline" | "signal" | "onProgress"> = {},
+  options: HowToTrain & Pick<TrainOptions, "offline"> = {},
 ): Promise<Run> {
   const absolute = resolve(folder);
   const choices = await readChoices(absolute);
   const finished = await readRun(absolute);
   if (finished !== undefined) {
+    const isTold = options.report === false || (await isThere(join(absolute, RUN_FILES.report)));
+    if (!isTold) await tell(absolute, options);
     options.onProgress?.({
       kind: "note",
-      message: `The run ${folder} is finished; there is nothing to go on with.`,
+      message: isTold
+        ? `The run ${folder} is finished; there is nothing to go on with.`
+        : `The run ${folder} was finished; it has its report now.`,
     });
     return finished;
   }
@@ -130,13 +144,23 @@ export async function resume(
 async function readRun(folder: string): Promise<Run | undefined> {
   const metrics = await readMetrics(folder);
   const model = join(folder, RUN_FILES.model);
-  const exists = await access(model).then(
+  if (metrics === undefined || !(await isThere(model))) return undefined;
+  const classes = metrics.train.perClass.map(({ className }) => className);
+  return { folder, model, classes, metrics, skipped: await readSkipped(folder) };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
     () => true,
     () => false,
   );
-  if (metrics === undefined || !exists) return undefined;
-  const classes = metrics.train.perClass.map(({ className }) => className);
-  return { folder, model, classes, metrics, skipped: await readSkipped(folder) };
+}
+
+/** Checks the photos of a finished run and writes its report. */
+async function tell(folder: string, { signal, onProgress }: HowToTrain): Promise<void> {
+  const watched = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
+  const check = await checkRun(folder, watched);
+  await report(folder, { ...watched, ...(check && { check }) });
 }
 
 /** From photos that have been found to a finished run: the way of a photo, from top to bottom. */
@@ -145,14 +169,14 @@ async function carryOut(
   choices: RunChoices,
   network: RunNetwork,
   found: Dataset,
-  { signal, onProgress }: Pick<TrainOptions, "signal" | "onProgress">,
+  { report: isToReport = true, signal, onProgress }: HowToTrain,
 ): Promise<Run> {
   const log = RunLog.open(folder, onProgress);
-  const report: OnProgress = (progress) => log.report(progress);
+  const onReport: OnProgress = (progress) => log.report(progress);
   const runtime = Runtime.start(choices);
   try {
     await writeData(folder, found);
-    report({
+    onReport({
       kind: "found",
       folder,
       classes: found.classes,
@@ -162,35 +186,42 @@ async function carryOut(
     });
     const { backbone } = network;
     if (choices.backbone !== DEFAULT_BACKBONE)
-      report({ kind: "note", message: `${backbone.name}: photos are prepared ${backbone.preparation}` });
+      onReport({ kind: "note", message: `${backbone.name}: photos are prepared ${backbone.preparation}` });
     const context = await choosePrecision(
-      { folder, choices, ...network, runtime, report, ...(signal && { signal }) },
+      { folder, choices, ...network, runtime, report: onReport, ...(signal && { signal }) },
       found,
     );
     const classifier = await trainClassifier(context, found);
     const { dataset, sized } = classifier;
-    report({ kind: "progress", phase: "measuring", done: 0, total: 1, detail: "" });
-    const { metrics, probabilities, truncated } = await measure(context, classifier);
+    onReport({ kind: "progress", phase: "measuring", done: 0, total: 1, detail: "" });
+    const { metrics, probabilities, certainty, truncated } = await measure(context, classifier);
     await sized.close();
     await writeData(folder, dataset, truncated);
     const model = join(folder, RUN_FILES.model);
-    await writeAtomically(model, writeModel(shippedModel(choices, classifier, metrics)));
+    await writeAtomically(model, writeModel(shippedModel(choices, classifier, certainty, metrics)));
     await drawPictures(folder, classifier, metrics, probabilities);
     const skipped = dataset.skipped.length;
     if (truncated.length > 0)
-      report({
+      onReport({
         kind: "note",
         message: `${count(truncated.length, "photo")} cut off or damaged, used as far as they go`,
       });
     if (skipped > 0)
-      report({
+      onReport({
         kind: "note",
         message: `${count(skipped, "file")} skipped; ${RUN_FILES.data} says which and why.`,
       });
+    await writeAnswers(folder, answersOf(dataset, probabilities));
+    const curvesOf = (split: Split) => {
+      const { labels } = photosOf(dataset, split);
+      return labels.length === 0 ? null : answerCurves(probabilities[split], labels, dataset.classes.length);
+    };
+    await writeAnswerCurves(folder, { validation: curvesOf("validation"), test: curvesOf("test") });
     await writeMetrics(folder, metrics);
     // Nothing is left to go on with.
     for (const file of [RUN_FILES.checkpoint, RUN_FILES.int8]) await rm(join(folder, file), { force: true });
-    report({ kind: "progress", phase: "measuring", done: 1, total: 1, detail: "" });
+    onReport({ kind: "progress", phase: "measuring", done: 1, total: 1, detail: "" });
+    if (isToReport) await tell(folder, { ...(signal && { signal }), onProgress: onReport });
     return { folder, model, classes: dataset.classes, metrics, skipped: dataset.skipped };
   } catch (error) {
     log.failed(error);

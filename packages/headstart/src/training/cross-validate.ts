@@ -1,27 +1,24 @@
 import { HeadstartError } from "../errors.js";
 import { float32, floats, type Graph, GraphBuilder } from "../onnx/index.js";
 import type { Random } from "../random.js";
-import type { Held, Runtime } from "../runtime/index.js";
+import type { Runtime } from "../runtime/index.js";
 import { assignFolds } from "./folds.js";
 import { addHead } from "./head.js";
 import { type Block, type LabelledFeatures, LinearFit, rowsOf } from "./linear-fit.js";
-
-/** Strengths of the L2 penalty that are tried, from strong to weak. Labels that may be wrong ask for stronger ones than a fit does. */
-const STRENGTHS: readonly number[] = Array.from({ length: 9 }, (_, i) => 10 ** (0.5 - 0.5 * i));
 
 /** How {@link crossValidate} fits. */
 export interface CrossValidateOptions {
   /** Length of a photo's features. */
   readonly features: number;
   readonly classes: number;
-  /** Strength of the penalty; by default the one whose held-out photos have the smallest cross-entropy. */
-  readonly l2?: number;
+  /** Strength of the L2 penalty, as for `fitLinearHead`. */
+  readonly l2: number;
   /** Rows that no head is fitted on; they get probabilities all the same. */
   readonly leftOut?: ReadonlySet<number>;
   /** Decides which photo is in which fold: the same numbers give the same folds. */
   readonly random: Random;
   readonly signal?: AbortSignal;
-  /** Called after each fit with how many are done, of as many as there can be. */
+  /** Called after each fit with how many are done. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -29,8 +26,6 @@ export interface CrossValidateOptions {
 export interface CrossValidated {
   /** `[N, C]`, row by row. */
   readonly probabilities: Float32Array<ArrayBuffer>;
-  /** Strength of the penalty, as given or as chosen. */
-  readonly l2: number;
   /** Mean cross-entropy of the photos that were fitted on, each by the head of the folds that it is not in. */
   readonly loss: number;
 }
@@ -62,7 +57,6 @@ export async function crossValidate(
         rows: [...kept, ...others],
         kept: await fit.hold(photos, kept),
         others: await fit.hold(photos, others),
-        point: await fit.zeros(),
       });
     }
     const { mean, scale } = await fit.statistics(parts.flatMap(({ kept }) => kept));
@@ -72,53 +66,42 @@ export async function crossValidate(
     }
     const kept = photos.count - leftOut.size;
     const none = float32([1, features], new Float32Array(features));
-    const strengths = options.l2 === undefined ? STRENGTHS : [options.l2];
-    let best: CrossValidated = { probabilities: new Float32Array(), l2: 0, loss: Number.POSITIVE_INFINITY };
-    let [done, worse] = [0, 0];
-    for (const l2 of strengths) {
-      const probabilities = new Float32Array(photos.count * classes);
-      let loss = 0;
-      for (const part of parts) {
-        const rest = parts.filter((other) => other !== part).flatMap((other) => other.kept);
-        await fit.minimise(rest, l2, part.point, {
-          iterations: 50,
-          tolerance: 1e-6,
-          gain: 1e-3,
-          patience: 1,
-          onIteration: () => stopIfAsked(options.signal),
-        });
-        if (part.kept.length > 0)
-          loss += ((await fit.measure(part.kept, part.point)).loss * rowsOf(part.kept)) / kept;
-        const head = await fit.result(part.point, none, float32([], [1]));
-        let at = 0;
-        for (const { features: held, rows } of [...part.kept, ...part.others]) {
-          const found = await answer.run<"probabilities">({ features: held, ...head });
-          const values = floats(found.probabilities);
-          for (let i = 0; i < rows; i++, at++)
-            probabilities.set(
-              values.subarray(i * classes, (i + 1) * classes),
-              (part.rows[at] ?? 0) * classes,
-            );
-        }
-        options.onProgress?.(++done, strengths.length * parts.length);
+    const probabilities = new Float32Array(photos.count * classes);
+    let loss = 0;
+    for (const [k, part] of parts.entries()) {
+      const rest = parts.filter((other) => other !== part).flatMap((other) => other.kept);
+      const point = await fit.zeros();
+      await fit.minimise(rest, options.l2, point, {
+        iterations: 50,
+        tolerance: 1e-6,
+        gain: 1e-3,
+        patience: 1,
+        onIteration: () => stopIfAsked(options.signal),
+      });
+      if (part.kept.length > 0)
+        loss += ((await fit.measure(part.kept, point)).loss * rowsOf(part.kept)) / kept;
+      const head = await fit.result(point, none, float32([], [1]));
+      let at = 0;
+      for (const { features: held, rows } of [...part.kept, ...part.others]) {
+        const found = await answer.run<"probabilities">({ features: held, ...head });
+        const values = floats(found.probabilities);
+        for (let i = 0; i < rows; i++, at++)
+          probabilities.set(values.subarray(i * classes, (i + 1) * classes), (part.rows[at] ?? 0) * classes);
       }
-      worse = loss < best.loss ? 0 : worse + 1;
-      if (worse === 0) best = { probabilities, l2, loss };
-      if (worse === 2) break;
+      options.onProgress?.(k + 1, parts.length);
     }
-    return best;
+    return { probabilities, loss };
   } finally {
     await answer.close();
     await fit.close();
   }
 }
 
-/** A fold: its rows in the order of its blocks, and the head that fits the other folds. */
+/** A fold: its rows, those that are left out last, and their features in the same order. */
 interface Part {
   readonly rows: readonly number[];
   kept: Block[];
   others: Block[];
-  readonly point: Held;
 }
 
 /** Features and a head to probabilities. */

@@ -28,7 +28,8 @@ export interface ExtractOptions {
     photo: FeaturePhoto,
     into: Uint8Array<ArrayBuffer>,
   ) => Promise<{ readonly truncated: boolean }>;
-  readonly store: FeatureStore;
+  /** Where features go; those that it has are not computed. */
+  readonly store: Pick<FeatureStore, "missing" | "add" | "flush">;
   readonly signal?: AbortSignal;
   /** Called with the number of different photos that are done: stored already, computed, or found not to be decodable. */
   readonly onProgress?: (done: number, total: number) => void;

@@ -1,5 +1,5 @@
 import { HeadstartError } from "../errors.js";
-import { float32, int64, scalar, type Tensor } from "../onnx/index.js";
+import { float32, floats, int64, scalar, type Tensor } from "../onnx/index.js";
 import type { Held, Runtime, Session } from "../runtime/index.js";
 import { Lbfgs, type MinimiseOptions } from "./lbfgs.js";
 import { composeLinearFit } from "./linear-graphs.js";
@@ -149,6 +149,12 @@ export class LinearFit {
       this.#graphs.measure.run<"loss" | "correct">({ features, label, point, share: shareOf(rows, blocks) }),
     );
     return summed(await Promise.all(parts), blocks);
+  }
+
+  /** Logits of the photos of some blocks, one block after another, each [rows, C]. */
+  async logits(blocks: readonly Block[], point: Held): Promise<Float32Array[]> {
+    const parts = blocks.map(({ features }) => this.#graphs.logits.run<"logits">({ features, point }));
+    return (await Promise.all(parts)).map(({ logits }) => floats(logits));
   }
 
   result(point: Held, mean: Tensor, scale: Tensor): Promise<Record<"weight" | "bias", Tensor>> {

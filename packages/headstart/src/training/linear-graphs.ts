@@ -11,6 +11,7 @@ import { addCrossEntropy } from "./losses.js";
  * - `variance`: a block's share of the mean over the features of their variance
  * - `standardise`: features minus their mean, times one number
  * - `penalty`: `l2 / 2` times the squared weights, and its gradient
+ * - `logits`: what the head gives for each photo
  * - `measure`: mean cross-entropy, and the number of photos answered right
  * - `objective`: as `measure`, and the gradient, added to another
  * - `result`: the head on features as they come
@@ -21,6 +22,7 @@ export function composeLinearFit(features: number, classes: number) {
     variance: composeVariance(features),
     standardise: composeStandardise(features),
     penalty: composePenalty(features, classes),
+    logits: composeLogits(features, classes),
     measure: composeMeasure(features, classes),
     objective: composeObjective(features, classes),
     result: composeResult(features, classes),
@@ -69,6 +71,14 @@ function composePenalty(features: number, classes: number): Graph {
   const gradient = addVector(whole, gradients.get(weight) ?? "", none);
   whole.output("gradient", "float32", [features * classes + classes], gradient);
   return whole.build();
+}
+
+function composeLogits(features: number, classes: number): Graph {
+  const b = new GraphBuilder("logits");
+  const x = b.input("features", "float32", ["N", features]);
+  const { logits } = addHead(b, { features: x, ...addPoint(b, features, classes) });
+  b.output("logits", "float32", ["N", classes], logits);
+  return b.build();
 }
 
 function composeMeasure(features: number, classes: number): Graph {

@@ -204,10 +204,26 @@ describe("fitLinearHead", () => {
     }
   });
 
+  test("gives each photo's logits from a head that has not seen it", async () => {
+    const { heldOut, crossValidation } = await fit(setOf(values, labels), {
+      ...sizes,
+      l2: "cross-validated",
+    });
+    const { loss, accuracy } = bestStrength(crossValidation);
+    const rows = labels.map((label, row) => {
+      const own = [...(heldOut ?? []).slice(row * 3, row * 3 + 3)];
+      const logSum = Math.log(own.reduce((sum, logit) => sum + Math.exp(logit), 0));
+      return { loss: logSum - (own[label] ?? 0), isRight: own.indexOf(Math.max(...own)) === label };
+    });
+    expect(rows.reduce((sum, row) => sum + row.loss, 0) / rows.length).toBeCloseTo(loss, 4);
+    expect(rows.filter(({ isRight }) => isRight).length / rows.length).toBeCloseTo(accuracy, 5);
+  });
+
   test("takes a given penalty and tries no other", async () => {
     expect(await fit(setOf(values, labels), { ...sizes, l2: 0.3 })).toMatchObject({
       l2: 0.3,
       crossValidation: [],
+      heldOut: undefined,
     });
   });
 

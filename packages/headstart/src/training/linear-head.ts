@@ -48,6 +48,11 @@ export interface LinearHead {
   readonly l2: number;
   /** What held-out training photos gave for each strength that was tried. */
   readonly crossValidation: readonly Tried[];
+  /**
+   * Logits of each training photo, [N, C], from the head of the folds that it is not in, at the strength that was chosen. Undefined where the
+   * strength was given.
+   */
+  readonly heldOut: Float32Array<ArrayBuffer> | undefined;
 }
 
 /** A strength of the penalty, and what the folds that were left out gave: mean cross-entropy and accuracy. */
@@ -89,39 +94,10 @@ export async function fitLinearHead(
     for (const fold of raw) blocks.push(await fit.standardise(fold, mean, scale));
     const held =
       validation && (await fit.standardise(await fit.hold(validation, range(validation.count)), mean, scale));
-    const crossValidation: Tried[] = [];
-    if (options.l2 === "cross-validated") {
-      const points = await Promise.all(folds.map(() => fit.zeros()));
-      for (const l2 of STRENGTHS) {
-        let [loss, accuracy] = [0, 0];
-        for (const [k, left] of blocks.entries()) {
-          const rest = blocks.filter((_, i) => i !== k).flat();
-          const point = points[k];
-          if (point === undefined) continue;
-          await fit.minimise(rest, l2, point, {
-            iterations: 50,
-            tolerance: 1e-6,
-            gain: 1e-3,
-            patience: 1,
-            onIteration: () => stopIfAsked(options.signal),
-          });
-          const measured = await fit.measure(left, point);
-          const share = rowsOf(left) / train.count;
-          loss += measured.loss * share;
-          accuracy += measured.accuracy * share;
-        }
-        crossValidation.push({ l2, loss, accuracy });
-        options.onProgress?.({
-          kind: "strength",
-          done: crossValidation.length,
-          total: STRENGTHS.length,
-          l2,
-          loss,
-        });
-        if (noBetterTwice(crossValidation)) break;
-      }
-    }
-    const l2 = options.l2 === "cross-validated" ? bestStrength(crossValidation).l2 : options.l2;
+    const { l2, crossValidation, heldOut } =
+      options.l2 === "cross-validated"
+        ? await chooseStrength(fit, { folds, blocks, photos: train.count }, options)
+        : { l2: options.l2, crossValidation: [], heldOut: undefined };
     const point = await fit.zeros();
     const all = blocks.flat();
     let reported = 0;
@@ -144,10 +120,64 @@ export async function fitLinearHead(
     // Photos that cannot be told apart leave nothing to do; where the fit stands is told all the same.
     if (reported === 0) await onIteration(1, point);
     const { weight, bias } = await fit.result(point, mean, scale);
-    return { weight, bias, l2, crossValidation };
+    return { weight, bias, l2, crossValidation, heldOut };
   } finally {
     await fit.close();
   }
+}
+
+/** Photos divided into folds: the rows of each fold, and its features in the same order. */
+interface Folds {
+  readonly folds: readonly (readonly number[])[];
+  readonly blocks: readonly (readonly Block[])[];
+  /** Number of photos in all folds. */
+  readonly photos: number;
+}
+
+/** Tries strengths on the folds that are left out; those photos' logits are kept of the best. */
+async function chooseStrength(
+  fit: LinearFit,
+  { folds, blocks, photos }: Folds,
+  { classes, signal, onProgress }: FitOptions,
+): Promise<Pick<LinearHead, "l2" | "crossValidation" | "heldOut">> {
+  const crossValidation: Tried[] = [];
+  const heldOut = new Float32Array(photos * classes);
+  const parts = await Promise.all(
+    blocks.map(async (left, k) => ({
+      left,
+      rows: folds[k] ?? [],
+      rest: blocks.filter((fold) => fold !== left).flat(),
+      point: await fit.zeros(),
+    })),
+  );
+  for (const l2 of STRENGTHS) {
+    let [loss, accuracy] = [0, 0];
+    for (const { left, rest, point } of parts) {
+      await fit.minimise(rest, l2, point, {
+        iterations: 50,
+        tolerance: 1e-6,
+        gain: 1e-3,
+        patience: 1,
+        onIteration: () => stopIfAsked(signal),
+      });
+      const measured = await fit.measure(left, point);
+      const share = rowsOf(left) / photos;
+      loss += measured.loss * share;
+      accuracy += measured.accuracy * share;
+    }
+    crossValidation.push({ l2, loss, accuracy });
+    const { length: done } = crossValidation;
+    onProgress?.({ kind: "strength", done, total: STRENGTHS.length, l2, loss });
+    if (bestStrength(crossValidation).l2 === l2)
+      for (const { left, rows, point } of parts) {
+        let at = 0;
+        for (const logits of await fit.logits(left, point))
+          for (let start = 0; start < logits.length; start += classes, at++)
+            heldOut.set(logits.subarray(start, start + classes), (rows[at] ?? 0) * classes);
+      }
+    if (noBetterTwice(crossValidation)) break;
+  }
+  return { l2: bestStrength(crossValidation).l2, crossValidation, heldOut };
 }
 
 /** The strength with the smallest cross-entropy of held-out photos. */

@@ -147,7 +147,7 @@ export type EvaluationOptions = Pick<
 
 /**
  * Composes what measures a head, and a tail where there is one. Inputs: those of the front, or `features` float `[N, D]`, or `activations` as
- * the tail declares it; `label` int64 `[N]`, the parameters and, unless they are frozen, the running statistics. Outputs: `probabilities`
+ * the tail declares it; `label` int64 `[N]`, the parameters and, unless they are frozen, the running statistics. Outputs: `logits`
  * float `[N, C]`, `loss` (mean cross-entropy over the batch, with no smoothing and no weights) and `correct` (number of photos answered right),
  * float scalars.
  *
@@ -164,7 +164,7 @@ export function composeEvaluation({
   const { features, label, weight, bias } = addInputs(b, featureCount, classes);
   const { logits } = addHead(b, { features, weight, bias });
   const { loss, correct } = addCrossEntropy(b, { logits, label, classes });
-  b.output("probabilities", "float32", ["N", classes], b.node("Softmax", [logits], { axis: 1 }));
+  b.output("logits", "float32", ["N", classes], logits);
   b.output("loss", "float32", [], loss);
   b.output("correct", "float32", [], correct);
   const network = tail && tailInEvaluation(tail, batchNorm);

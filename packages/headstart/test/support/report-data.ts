@@ -1,5 +1,5 @@
 import { SPLITS } from "../../src/data/index.js";
-import type { ReportData, ReportPhoto, SplitReport } from "../../src/report/html/index.js";
+import type { AnswerCurves, ReportData, ReportPhoto, SplitReport } from "../../src/report/html/index.js";
 
 /** Names that would do harm if they were not escaped. */
 export const HOSTILE = [
@@ -54,6 +54,7 @@ export function madeUpReport({ classes, perClass, paths, wrongEvery = 7, overlay
     ],
     backbone: { name: "tiny", licence: "Apache-2.0", source: "made for this test" },
     imageSize: 224,
+    calibration: { temperature: 1.25, photos: 120, fittedOn: "train", thresholds: [], sets: [] },
     data: {
       counts: classes.map((_, truth) => countsOf(photos.filter((photo) => photo.truth === truth))),
       skipped: [{ name: classes[0] ?? "", reason: "it is a text" }],
@@ -62,12 +63,26 @@ export function madeUpReport({ classes, perClass, paths, wrongEvery = 7, overlay
       findings: [
         {
           severity: "error",
-          title: `Copies of ${classes[0]}`,
-          detail: "In two splits.",
-          advice: "Remove one.",
-          photos: [...classes],
+          title: "near copies in two splits",
+          items: photos.slice(0, 30).map(({ name }, index) => ({
+            sentence: `${name} is in two splits.`,
+            confidence: 0.97,
+            photos: [name, photos[index + 40]?.name ?? "gone.jpg"],
+            advice: "Keep one of them.",
+          })),
+        },
+        {
+          severity: "note",
+          title: "tiny",
+          items: ["first", "second"].map((name) => ({
+            sentence: `${classes[0]} is tiny.`,
+            confidence: 1,
+            photos: [],
+            advice: `Look at the ${name}.`,
+          })),
         },
       ],
+      leaks: [{ split: "test", leaked: 3, accuracy: 0.9, without: 0.875 }],
       fingerprint: "abc",
     },
     training: {
@@ -82,7 +97,7 @@ export function madeUpReport({ classes, perClass, paths, wrongEvery = 7, overlay
         validationAccuracy: 0.8,
       })),
       learningRates: [0.1, 0.05, 0.01],
-      best: 2,
+      kept: 2,
     },
     splits: SPLITS.map((split) =>
       splitReport(
@@ -128,25 +143,56 @@ function splitReport(
         kind: "share",
         meaning: "share of photos answered right",
       },
-      { name: "Loss", value: 0.5, interval: null, kind: "number", meaning: "mean of -ln(p)" },
+      { name: "Log loss", value: 0.5, interval: null, kind: "number", meaning: "mean of -ln(p)" },
     ],
-    perClass: classes.map((_, label) => {
+    calibrationError: { value: 0.03, interval: [0.02, 0.05] },
+    calibrated: { expected: 0.02, interval: [0.01, 0.04], bins: [null, [0.2, 0.9], [0.88, 0.97]] },
+    perClass: classes.map((className, label) => {
       const row = confusion[label] ?? [];
       const total = row.reduce((sum, value) => sum + value, 0);
       const recall = total === 0 ? null : (row[label] ?? 0) / total;
       return {
+        className,
         photos: total,
         precision: recall,
         precisionInterval: [0.1, 0.9],
         recall,
         recallInterval: null,
         f1: recall,
+        f1Interval: [0.2, 0.8],
+        rocArea: { value: 0.99, interval: [0.9, 1] },
+        averagePrecision: { value: recall, interval: null },
       };
     }),
     confusion,
     reliability: [
-      { photos: 4, confidence: 0.55, accuracy: 0.5, interval: [0.15, 0.85] },
-      { photos: 40, confidence: 0.95, accuracy: 0.9, interval: [0.77, 0.96] },
+      { from: 0, to: 0.5, photos: 0, confidence: null, accuracy: null },
+      { from: 0.5, to: 0.9, photos: 4, confidence: 0.55, accuracy: 0.5 },
+      { from: 0.9, to: 1, photos: 40, confidence: 0.95, accuracy: 0.9 },
     ],
+    certainty:
+      split === "train"
+        ? null
+        : {
+            thresholds: [
+              { asked: 0.95, threshold: 0.7, coverage: 0.9, accuracy: 0.96, accuracyInterval: [0.9, 0.99] },
+              { asked: 0.99, threshold: null, coverage: 0, accuracy: null, accuracyInterval: null },
+            ],
+            sets: [{ asked: 0.9, covered: 0.91, coveredInterval: [0.85, 0.95], meanSize: 1.2 }],
+            unlike: 0.01,
+          },
+    ...(split !== "train" && { curves: curves(classes.length) }),
+  };
+}
+
+/** Curves of as many points as the longest have. */
+function curves(classes: number): AnswerCurves {
+  const points = Array.from({ length: 60 }, (_, index) => [index / 59, Math.sqrt(index / 59)] as const);
+  const falling = points.map(([x]) => [x, 1 - x ** 3] as const);
+  return {
+    perClass: Array.from({ length: classes }, (_, label) =>
+      label === 1 ? { roc: null, precisionRecall: null } : { roc: points, precisionRecall: falling },
+    ),
+    riskCoverage: points.map(([x]) => [x, x * 0.1] as const),
   };
 }

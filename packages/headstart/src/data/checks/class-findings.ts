@@ -1,5 +1,6 @@
-import { count, someNames } from "../names.js";
+import { compareNames, count, essence, someNames } from "../names.js";
 import { MIN_TRAINING_PHOTOS } from "../scan.js";
+import { readSource } from "../source.js";
 import type { CheckedPhoto, Finding, Severity, Side } from "./finding.js";
 
 /** With fewer training photos of a class, what is learned of it is chance. */
@@ -19,6 +20,7 @@ const LONG_NAME = 6;
  */
 export function classFindings(photos: readonly CheckedPhoto[], classes: readonly string[]): Finding[] {
   return [
+    ...lonely(classes),
     ...missing(photos, classes),
     ...nearNames(classes),
     ...few(photos, classes),
@@ -26,8 +28,20 @@ export function classFindings(photos: readonly CheckedPhoto[], classes: readonly
   ];
 }
 
+function lonely(classes: readonly string[]): Finding[] {
+  const [only] = classes;
+  if (classes.length !== 1) return [];
+  return [
+    finding("class-missing", "error", 1, {
+      sentence: `There is one class only: ${only}.`,
+      advice: "A classifier needs at least two: add a folder for each other class.",
+      details: { classes: classes.length },
+    }),
+  ];
+}
+
 function missing(photos: readonly CheckedPhoto[], classes: readonly string[]): Finding[] {
-  const sides = new Map<Side, Set<string>>();
+  const sides = new Map<Side, Set<string>>([["train", new Set()]]);
   for (const { side, className } of photos) {
     const present = sides.get(side) ?? new Set();
     sides.set(side, present.add(className));
@@ -37,11 +51,8 @@ function missing(photos: readonly CheckedPhoto[], classes: readonly string[]): F
     const absent = classes.filter((name) => !present.has(name));
     if (absent.length === 0) continue;
     const isTraining = side === "train";
-    const unknown = isTraining
-      ? absent.filter((name) => [...sides.values()].some((other) => other.has(name)))
-      : [];
     findings.push(
-      finding("class-missing", unknown.length > 0 ? "error" : "warning", 1, {
+      finding("class-missing", isTraining ? "error" : "warning", 1, {
         sentence: `There is no photo of ${someNames(absent)} in ${side}${absent.length > 3 ? ` (${count(absent.length, "class", "classes")})` : ""}.`,
         advice: isTraining
           ? "A model cannot answer with a class that it was not trained on: add training photos, or remove the class everywhere."
@@ -51,6 +62,15 @@ function missing(photos: readonly CheckedPhoto[], classes: readonly string[]): F
     );
   }
   return findings;
+}
+
+/**
+ * Names of all classes of a source of photos, also of folders without a photo.
+ *
+ * @throws HeadstartError as `scanLabelled`
+ */
+export async function namedClasses(source: string): Promise<string[]> {
+  return [...(await readSource(source)).classes].sort(compareNames);
 }
 
 /** How sure it is that two names mean one class; 0 where nothing says so. */
@@ -130,14 +150,6 @@ function finding(
   rest: Pick<Finding, "sentence" | "advice" | "details">,
 ): Finding {
   return { kind, severity, confidence, photos: [], movable: [], ...rest };
-}
-
-/** A name without case, separators and accents stored in another way. A number in front counts: it may be all that differs. */
-function essence(name: string): string {
-  return name
-    .normalize("NFKC")
-    .toLowerCase()
-    .replace(/[\s._-]+/gu, "");
 }
 
 /** A name without the ending of an English plural. */

@@ -1,5 +1,13 @@
-import { count, someNames } from "../names.js";
-import { type CheckedPhoto, type Finding, type FindingKind, named, type Side } from "./finding.js";
+import { compareNames, count, someNames } from "../names.js";
+import { SPLITS } from "../photo.js";
+import {
+  type CheckedPhoto,
+  type Finding,
+  type FindingKind,
+  type FindingPhoto,
+  named,
+  type Side,
+} from "./finding.js";
 
 /** Photos that show the same. */
 export interface CopyGroup {
@@ -8,8 +16,8 @@ export interface CopyGroup {
   readonly confidence: number;
 }
 
-/** Which copies stay where one must go: those that figures are measured on, then those they are chosen by. */
-const KEPT_FIRST: readonly Side[] = ["against", "test", "validation", "train"];
+/** The order in which sides are named. */
+const SIDES: readonly Side[] = [...SPLITS, "against"];
 
 /** Photos with the same content, byte for byte, in groups of two and more. */
 export function exactCopies(photos: readonly CheckedPhoto[]): CopyGroup[] {
@@ -31,35 +39,43 @@ export function exactCopies(photos: readonly CheckedPhoto[]): CopyGroup[] {
  * @param kind - `exact` where the files are equal, `near` where the pictures are
  */
 export function copyFindings(groups: readonly CopyGroup[], kind: "exact" | "near"): Finding[] {
-  return groups.flatMap((group): Finding[] => {
-    if (group.photos.every(({ side }) => side === "against")) return [];
+  return groups.flatMap(({ photos, confidence }): Finding[] => {
+    if (photos.every(({ side }) => side === "against")) return [];
+    const group = { photos: bySide(photos), confidence };
     const sides = new Set(group.photos.map(({ side }) => side));
     const classes = new Set(group.photos.map(({ className }) => className));
     const findings: Finding[] = [];
     if (classes.size > 1) findings.push(acrossClasses(group, kind, [...classes]));
-    if (sides.size > 1) findings.push(acrossSplits(group, kind, [...sides]));
+    if (sides.size > 1)
+      findings.push(
+        acrossSplits(
+          group,
+          kind,
+          SIDES.filter((side) => sides.has(side)),
+        ),
+      );
     if (findings.length === 0) findings.push(withinClass(group, kind));
     return findings;
   });
 }
 
 /**
- * Names of the photos that others are measured with though training photos show the same: without them accuracy is what it would be on
- * new photos.
+ * The photos to choose or measure by that show what training photos show, each once: without them accuracy is what it would be on new photos.
  *
  * @param findings - as {@link copyFindings} gives them
  */
-export function leakedPhotos(findings: readonly Pick<Finding, "kind" | "photos">[]): string[] {
-  const names = new Set<string>();
+export function leakedPhotos(findings: readonly Pick<Finding, "kind" | "photos">[]): FindingPhoto[] {
+  const leaked = new Map<string, FindingPhoto>();
   for (const { kind, photos } of findings) {
     if (!kind.endsWith("-across-splits") || !photos.some(({ side }) => side === "train")) continue;
-    for (const { name, side } of photos) if (side !== "train") names.add(name);
+    for (const photo of photos)
+      if (photo.side !== "train") leaked.set(JSON.stringify([photo.side, photo.name]), photo);
   }
-  return [...names].sort();
+  return [...leaked.values()].sort((a, b) => compareNames(a.name, b.name));
 }
 
 function withinClass({ photos, confidence }: CopyGroup, kind: "exact" | "near"): Finding {
-  const [first, ...others] = ordered(photos);
+  const [first, ...others] = keptFirst(photos);
   return finding(kind, "", kind === "exact" ? "warning" : "note", photos, confidence, {
     sentence: `${count(photos.length, "photo")} of ${first?.className} in ${first?.side} ${what(kind)}: ${names(photos)}.`,
     advice: "Keep one of them: copies count more than once in training and in every figure.",
@@ -68,7 +84,7 @@ function withinClass({ photos, confidence }: CopyGroup, kind: "exact" | "near"):
 }
 
 function acrossSplits({ photos, confidence }: CopyGroup, kind: "exact" | "near", sides: Side[]): Finding {
-  const [kept] = ordered(photos);
+  const [kept] = keptFirst(photos);
   const going = photos.filter(({ side }) => side !== kept?.side && side !== "against");
   return finding(kind, "-across-splits", "error", photos, confidence, {
     sentence: `Photos in ${listed(sides)} ${what(kind)}: ${names(photos)}.`,
@@ -112,8 +128,13 @@ function what(kind: "exact" | "near"): string {
   return kind === "exact" ? "are the same file" : "show the same picture";
 }
 
-function ordered(photos: readonly CheckedPhoto[]): CheckedPhoto[] {
-  return [...photos].sort((a, b) => KEPT_FIRST.indexOf(a.side) - KEPT_FIRST.indexOf(b.side));
+/** Those first that stay where one must go: those that figures are measured on, then those that a model is chosen by. */
+function keptFirst(photos: readonly CheckedPhoto[]): CheckedPhoto[] {
+  return [...photos].sort((a, b) => SIDES.indexOf(b.side) - SIDES.indexOf(a.side));
+}
+
+function bySide(photos: readonly CheckedPhoto[]): CheckedPhoto[] {
+  return [...photos].sort((a, b) => SIDES.indexOf(a.side) - SIDES.indexOf(b.side));
 }
 
 function names(photos: readonly CheckedPhoto[]): string {

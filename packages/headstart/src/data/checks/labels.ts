@@ -2,17 +2,20 @@ import { confidentLearning, doubtOf, type LabelledProbabilities, prune } from ".
 import { type CheckedPhoto, type Finding, named } from "./finding.js";
 
 /** A photo is named if another class is more probable than its label by more than this. */
-const LEAST_MARGIN = 0.4;
+const LEAST_MARGIN = 0.45;
 
-/** How much weaker the L2 penalty of the second round is: what it is fitted on is cleaner. */
-export const SECOND_ROUND_L2 = 1 / Math.sqrt(10);
+/**
+ * The strength of the L2 penalty of the two rounds, on features of unit variance. The first is strong, so that wrong labels are not learned by
+ * heart; what the second is fitted on is cleaner.
+ */
+export const ROUNDS_L2 = [1, 0.3] as const;
 
 /** A photo whose label the others contradict. */
 export interface DoubtfulLabel {
   readonly row: number;
   /** The class that it is taken for. */
   readonly other: number;
-  /** By how much that class is more probable than the label: above 0.4, at most 1. */
+  /** By how much that class is more probable than the label: above 0.45, at most 1. */
   readonly margin: number;
 }
 

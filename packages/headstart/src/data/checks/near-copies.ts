@@ -1,9 +1,11 @@
 import type { Runtime } from "../../runtime/index.js";
 import { align, type Pair } from "./align.js";
+import { SMALL } from "./appearance.js";
 import type { CopyGroup } from "./copies.js";
 import type { CheckedPhoto } from "./finding.js";
-import { cosines, type Neighbour, nearest, type Rows } from "./nearest.js";
+import { type Neighbour, withNearest } from "./nearest.js";
 import { HASH_BITS, perceptualHashes } from "./perceptual-hash.js";
+import { cosines, type Rows } from "./rows.js";
 
 /** What photos are compared by; row i belongs to photo i. */
 export interface Comparable {
@@ -28,7 +30,7 @@ export interface NearPair extends Pair {
 const CANDIDATES = 8;
 
 /** Features with a smaller cosine are of different pictures. */
-const LEAST_COSINE = 0.7;
+const LEAST_COSINE = 0.8;
 
 /** Pairs that are alike by their features are laid over one another as long as there are no more than so many a photo: the nearest come first. */
 const PAIRS_PER_PHOTO = 3;
@@ -36,12 +38,15 @@ const PAIRS_PER_PHOTO = 3;
 /** Hashes of one picture differ in no more bits. */
 const MOST_BITS = 10;
 
+/** Hashes whose cosine says that they differ in no more bits; a little less for rounding. */
+const LIKE_HASHES = { width: HASH_BITS, count: CANDIDATES, least: 1 - (2 * MOST_BITS) / HASH_BITS - 1e-6 };
+
 /** The weight of the features' cosine beside the correlation, and the sum from which two photos are taken for one picture. */
-const COSINE_WEIGHT = 0.3;
-const LEAST_SUM = 1.145;
+const COSINE_WEIGHT = 0.1;
+const LEAST_SUM = 1.045;
 
 /** Confidence is the logistic function of the sum's distance from its least, times this. */
-const STEEPNESS = 40;
+const STEEPNESS = 100;
 
 /**
  * Photos that show the same picture: encoded again, scaled, cropped, mirrored, with other colours or with a mark on it.
@@ -56,26 +61,18 @@ export async function nearPairs(
   { grey, features }: Comparable,
   onProgress?: (done: number, total: number) => void,
 ): Promise<NearPair[]> {
-  const photos = features.values.length / features.width;
+  const photos = grey.length / SMALL ** 2;
   if (photos < 2) return [];
   // Comparing all with all is most of the work where photos differ, laying over where they are alike.
   const told = (from: number, to: number) => (done: number, total: number) =>
     onProgress?.(Math.round(photos * (from + ((to - from) * done) / Math.max(1, total))), photos);
-  const close = await nearest(runtime, features, features, {
-    count: CANDIDATES,
-    least: LEAST_COSINE,
-    isSame: true,
-    onProgress: told(0, 0.5),
-  });
-  const { upright, mirrored } = await perceptualHashes(runtime, grey);
-  const bits = { count: CANDIDATES, least: 1 - (2 * MOST_BITS) / HASH_BITS - 1e-6 };
-  const hashes: Rows = { values: upright, width: HASH_BITS };
-  const alike = [
-    ...(await nearest(runtime, hashes, hashes, { ...bits, isSame: true })),
-    ...(await nearest(runtime, { values: mirrored, width: HASH_BITS }, hashes, bits)),
-  ];
-  onProgress?.(Math.round(0.6 * photos), photos);
-  const candidates = await withCosines(runtime, features, close, alike);
+  const close = await withNearest(
+    runtime,
+    { width: features.width, count: CANDIDATES, least: LEAST_COSINE },
+    async (search) => await search.find(features, features, told(0, 0.5)),
+  );
+  const candidates = await withCosines(runtime, features, close, await alike(runtime, grey));
+  told(0.6, 1)(0, 1);
   const matches = await align(runtime, grey, candidates, told(0.6, 1));
   return matches.flatMap(({ a, b, correlation, mirrored: isMirrored }, i) => {
     const { cosine } = candidates[i] ?? { cosine: 0 };
@@ -86,12 +83,23 @@ export async function nearPairs(
   });
 }
 
+/** Photos whose hashes differ in few bits, upright or with one mirrored. */
+async function alike(runtime: Runtime, grey: Float32Array): Promise<Neighbour[]> {
+  const hashes = await perceptualHashes(runtime, grey);
+  const upright: Rows = { values: hashes.upright, width: HASH_BITS };
+  const mirrored: Rows = { values: hashes.mirrored, width: HASH_BITS };
+  return await withNearest(runtime, LIKE_HASHES, async (search) => [
+    ...(await search.find(upright, upright)),
+    ...(await search.find(mirrored, upright)),
+  ]);
+}
+
 /** Every pair once, with the cosine of its features. */
 async function withCosines(
   runtime: Runtime,
   features: Rows,
   close: readonly Neighbour[],
-  alike: readonly Neighbour[],
+  others: readonly Neighbour[],
 ): Promise<(Pair & { readonly cosine: number })[]> {
   const photos = features.values.length / features.width;
   const pairs = new Map<number, Pair & { readonly cosine: number }>();
@@ -102,7 +110,7 @@ async function withCosines(
     if (pairs.size === PAIRS_PER_PHOTO * photos) break;
     pairs.set(keyOf(row, other), { ...pairOf(row, other), cosine });
   }
-  for (const { row, other } of alike) {
+  for (const { row, other } of others) {
     const key = keyOf(row, other);
     if (row !== other && !pairs.has(key)) missing.set(key, pairOf(row, other));
   }

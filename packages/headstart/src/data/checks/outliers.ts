@@ -1,6 +1,7 @@
 import type { Runtime } from "../../runtime/index.js";
 import { type CheckedPhoto, type Finding, named } from "./finding.js";
-import { nearest, type Rows } from "./nearest.js";
+import { withNearest } from "./nearest.js";
+import { gatherRows, type Rows } from "./rows.js";
 
 /** Neighbours that a photo is compared with. */
 const NEIGHBOURS = 5;
@@ -27,24 +28,27 @@ export async function outlierScores(
   labels: readonly number[],
   classes: number,
 ): Promise<Float64Array> {
-  const { values, width } = features;
   const scores = new Float64Array(labels.length);
-  for (let label = 0; label < classes; label++) {
-    const rows = labels.flatMap((own, row) => (own === label ? [row] : []));
-    if (rows.length < FEWEST) continue;
-    const own = new Float32Array(rows.length * width);
-    for (const [i, row] of rows.entries())
-      own.set(values.subarray(row * width, (row + 1) * width), i * width);
-    const set: Rows = { values: own, width };
-    const means = new Float64Array(rows.length);
-    for (const { row, cosine } of await nearest(runtime, set, set, { count: NEIGHBOURS, isSame: true }))
-      means[row] = (means[row] ?? 0) + cosine / NEIGHBOURS;
-    const median = [...means].sort((a, b) => a - b)[rows.length >> 1] ?? 0;
-    const variance = means.reduce((sum, mean) => sum + (mean - median) ** 2, 0) / rows.length;
-    const deviation = Math.max(1e-6, Math.sqrt(variance));
-    for (const [i, row] of rows.entries()) scores[row] = (median - (means[i] ?? 0)) / deviation;
-  }
+  await withNearest(runtime, { width: features.width, count: NEIGHBOURS }, async (search) => {
+    for (let label = 0; label < classes; label++) {
+      const rows = labels.flatMap((own, row) => (own === label ? [row] : []));
+      if (rows.length < FEWEST) continue;
+      const own = gatherRows(features, rows);
+      const means = new Float64Array(rows.length);
+      for (const { row, cosine } of await search.find(own, own))
+        means[row] = (means[row] ?? 0) + cosine / NEIGHBOURS;
+      for (const [i, deviations] of deviationsBelow(means).entries()) scores[rows[i] ?? 0] = deviations;
+    }
+  });
   return scores;
+}
+
+/** How far each number is below the median, in standard deviations about the median. */
+function deviationsBelow(values: Float64Array): Float64Array {
+  const median = values.toSorted()[values.length >> 1] ?? 0;
+  const variance = values.reduce((sum, value) => sum + (value - median) ** 2, 0) / values.length;
+  const deviation = Math.max(1e-6, Math.sqrt(variance));
+  return values.map((value) => (median - value) / deviation);
 }
 
 /** A finding for each photo that stands far from its class, the farthest first; at most 2 % of the photos. */

@@ -36,9 +36,21 @@ describe("composeModelCard", () => {
     const backbone = { name: "hf:someone/net:onnx/model.onnx", licence: "Own licence: v2", source: "" };
     expect(frontMatter(composeModelCard({ ...data, backbone }))).toMatchObject({
       license: "other",
-      license_name: "Own licence: v2",
+      license_name: "own-licence-v2",
       base_model: "someone/net",
     });
+    const unstated = composeModelCard({ ...data, backbone: { ...backbone, licence: "not stated" } });
+    expect(frontMatter(unstated)).toMatchObject({ license: "unknown" });
+    expect(frontMatter(unstated)).not.toHaveProperty("license_name");
+  });
+
+  test("says when to trust it, and what photos seen in training do; no figure of speed is in it", () => {
+    const data = madeUpReport({ classes: ["ants", "bees"], perClass: 40, paths: [""] });
+    const card = composeModelCard(data);
+    expect(card).toContain("| 95.0\u00a0% | 0.7000 | 90.0\u00a0% | 96.0\u00a0% |");
+    expect(card).toContain("without them accuracy is 87.5\u00a0%");
+    const slow = { ...data, performance: [{ name: "One photo", value: "9 ms" }] };
+    expect(composeModelCard(slow)).toBe(card);
   });
 
   test("hostile names stay text", () => {

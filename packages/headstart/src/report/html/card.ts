@@ -1,25 +1,25 @@
 import { stringify } from "yaml";
 import type { ReportData, SplitReport } from "./data.js";
-import { counted, intervalOf, measured, percent, SPLIT_TITLES, whole } from "./format.js";
+import { counted, intervalOf, measured, percent, SPLIT_TITLES, SPLIT_WORDS, whole } from "./format.js";
 import { mainSplit } from "./groups.js";
 import { usage } from "./use-section.js";
 
-/** Licences as the Hugging Face hub calls them. */
-const LICENCES: Readonly<Record<string, string>> = {
-  "apache-2.0": "apache-2.0",
-  mit: "mit",
-  "bsd-2-clause": "bsd-2-clause",
-  "bsd-3-clause": "bsd-3-clause",
-  "cc0-1.0": "cc0-1.0",
-  "cc-by-4.0": "cc-by-4.0",
-  "cc-by-sa-4.0": "cc-by-sa-4.0",
-  "cc-by-nc-4.0": "cc-by-nc-4.0",
-  "cc-by-nc-sa-4.0": "cc-by-nc-sa-4.0",
-  "agpl-3.0": "agpl-3.0",
-  "gpl-3.0": "gpl-3.0",
-  "lgpl-3.0": "lgpl-3.0",
-  openrail: "openrail",
-};
+/** Identifiers that the Hugging Face hub has for the licences of pretrained networks. */
+const LICENCES: ReadonlySet<string> = new Set([
+  "apache-2.0",
+  "mit",
+  "bsd-2-clause",
+  "bsd-3-clause",
+  "cc0-1.0",
+  "cc-by-4.0",
+  "cc-by-sa-4.0",
+  "cc-by-nc-4.0",
+  "cc-by-nc-sa-4.0",
+  "agpl-3.0",
+  "gpl-3.0",
+  "lgpl-3.0",
+  "openrail",
+]);
 
 /** Classes that a card lists; of more, it says how many. */
 const MOST_CLASSES = 200;
@@ -53,10 +53,10 @@ ${measuresTable(data)}
 Below a figure stands its interval at 95 %. ${
     main === undefined || main.split === "train"
       ? "It was measured on photos that it was trained on only, which says little."
-      : `What counts are the ${main.split} photos. The figures hold for photos of the same kind; of other photos they say nothing.`
+      : `What counts are the ${SPLIT_WORDS[main.split]} photos. The figures hold for photos of the same kind; of other photos they say nothing.`
   }
 
-## Classes
+${leaks(data)}${confidence(main)}## Classes
 
 ${classList(data, main)}
 
@@ -84,20 +84,21 @@ The input \`image\` is uint8 \`[N, H, W, 3]\`: RGB, rows from the top, of any he
 
 ## Limits
 
-It knows its ${counted(classes.length, "class", "classes")} only, and names one of them for any photo.
+It knows its ${counted(classes.length, "class", "classes")} only, and names one of them for any photo.${
+    main?.certainty?.unlike == null
+      ? ""
+      : " Its output `unlike` says how much a photo differs from the training photos: from 0.99 on it is probably of something else."
+  }
 `;
 }
 
 function frontMatter({ name, backbone, source }: ReportData, main: SplitReport | undefined): unknown {
-  const licence = LICENCES[backbone.licence.trim().toLowerCase()];
   const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(backbone.name)?.[1];
   const shown = (main?.measures ?? []).flatMap(({ id, name: title, value }) =>
     id === undefined || value === null ? [] : [{ type: id, name: title, value: Number(value.toFixed(6)) }],
   );
   return {
-    ...(licence === undefined
-      ? { license: "other", license_name: line(backbone.licence) || "unknown" }
-      : { license: licence }),
+    ...licenceOf(backbone.licence),
     library_name: "onnx",
     pipeline_tag: "image-classification",
     tags: ["image-classification", "onnx", "headstart"],
@@ -121,6 +122,17 @@ function frontMatter({ name, backbone, source }: ReportData, main: SplitReport |
   };
 }
 
+/** A licence as the hub names it: one that it does not know has an identifier of its own, and one that nobody stated is unknown. */
+function licenceOf(licence: string): { readonly license: string; readonly license_name?: string } {
+  const identifier = line(licence)
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, "-")
+    .replace(/^-|-$/g, "");
+  if (LICENCES.has(identifier)) return { license: identifier };
+  if (identifier === "" || identifier === "not-stated") return { license: "unknown" };
+  return { license: "other", license_name: identifier };
+}
+
 function measuresTable({ splits }: ReportData): string {
   const head = ["", ...splits.map(({ split, photos }) => `${SPLIT_TITLES[split]} (${whole(photos)})`)];
   const rows = (splits[0]?.measures ?? []).map(({ name }, row) => [
@@ -134,6 +146,36 @@ function measuresTable({ splits }: ReportData): string {
   ]);
   const lines = [head, head.map((_, index) => (index === 0 ? "---" : "---:")), ...rows];
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** What photos that were seen in training do to the figures; empty where there are none. */
+function leaks({ data: { leaks: found = [] } }: ReportData): string {
+  return found
+    .map(
+      ({ split, leaked, accuracy, without }) =>
+        `${counted(leaked, `${SPLIT_WORDS[split]} photo`)} ${leaked === 1 ? "shows" : "show"} what a training photo shows: without them accuracy is ${percent(without)}, not ${percent(accuracy)}.\n\n`,
+    )
+    .join("");
+}
+
+/** From which probability on answers can be trusted; empty where the model promises nothing. */
+function confidence(main: SplitReport | undefined): string {
+  if (main?.certainty == null) return "";
+  const rows = main.certainty.thresholds.flatMap(({ asked, threshold, coverage, accuracy }) =>
+    threshold === null
+      ? []
+      : [`| ${percent(asked)} | ${threshold.toFixed(4)} | ${percent(coverage)} | ${percent(accuracy)} |`],
+  );
+  if (rows.length === 0) return "";
+  return `## When to trust it
+
+Answers whose probability is at least the threshold have the accuracy that is asked for. Measured on the ${SPLIT_WORDS[main.split]} photos:
+
+| accuracy asked for | threshold | photos answered | right of these |
+| ---: | ---: | ---: | ---: |
+${rows.join("\n")}
+
+`;
 }
 
 function classList({ classes }: ReportData, main: SplitReport | undefined): string {

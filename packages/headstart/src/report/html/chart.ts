@@ -8,8 +8,8 @@ export interface ChartLine {
   readonly look: "first" | "second";
   /** As many as there are places; what is null or not finite is a gap. */
   readonly values: readonly (number | null)[];
-  /** As many intervals: the values are then dots with whiskers instead of a line. */
-  readonly whiskers?: readonly (readonly [number, number])[];
+  /** As many intervals, or null for none: the values are then dots with whiskers instead of a line. */
+  readonly whiskers?: readonly (readonly [number, number] | null)[];
 }
 
 /** A chart of lines over the same places. */
@@ -20,7 +20,7 @@ export interface Chart {
   /** What the chart shows, for who cannot see it. */
   readonly description: string;
   readonly lines: readonly ChartLine[];
-  /** Rising, as many as each line has values. */
+  /** Never falling, as many as each line has values. */
   readonly places: readonly number[];
   /** What the places are, such as `epoch`. */
   readonly unit: string;
@@ -31,10 +31,11 @@ export interface Chart {
   readonly range?: readonly [number, number];
   /** The first and the last place of the axis, where it holds more than the values. */
   readonly span?: readonly [number, number];
+  /** Default: `wide`. */
+  readonly shape?: keyof typeof SHAPES;
 }
 
-const WIDTH = 560;
-const HEIGHT = 280;
+const SHAPES = { wide: [560, 280], small: [320, 250] } as const;
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 16, 14, 40];
 /** Points in a line; of more, every so many is drawn. */
 const MOST_POINTS = 600;
@@ -42,6 +43,7 @@ const MOST_POINTS = 600;
 /** Draws a chart as an SVG that takes its colours from the page. */
 export function drawChart(chart: Chart): Html {
   const { id, title, description, lines, places, unit, format, marked } = chart;
+  const [width, height] = SHAPES[chart.shape ?? "wide"];
   const values = lines.flatMap((line) => line.values.filter(isDrawn));
   const [least, greatest] = chart.range ?? [0, 0];
   const ticks = niceTicks(Math.min(least, ...extent(values)), Math.max(greatest, ...extent(values)), 5);
@@ -49,21 +51,21 @@ export function drawChart(chart: Chart): Html {
   const [first, last] = chart.span ?? [places[0] ?? 0, places.at(-1) ?? 1];
   const x = (place: number) =>
     last === first
-      ? LEFT + (WIDTH - LEFT - RIGHT) / 2
-      : LEFT + ((place - first) / (last - first)) * (WIDTH - LEFT - RIGHT);
-  const y = (value: number) => HEIGHT - BOTTOM - ((value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+      ? LEFT + (width - LEFT - RIGHT) / 2
+      : LEFT + ((place - first) / (last - first)) * (width - LEFT - RIGHT);
+  const y = (value: number) => height - BOTTOM - ((value - low) / (high - low)) * (height - TOP - BOTTOM);
   const marks = niceTicks(first, last, 6, 1).filter((place) => place >= first && place <= last);
   return html`<figure class="chart"><figcaption><b>${title}</b>${lines.map(legend)}</figcaption>
-<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="${id}-t"><title id="${id}-t">${description}</title>
+<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-t"><title id="${id}-t">${description}</title>
 ${ticks.map(
   (
     tick,
-  ) => html`<line class="rule" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${round(y(tick))}" y2="${round(y(tick))}"/>
+  ) => html`<line class="rule" x1="${LEFT}" x2="${width - RIGHT}" y1="${round(y(tick))}" y2="${round(y(tick))}"/>
 <text class="mark end" x="${LEFT - 8}" y="${round(y(tick) + 4)}">${format(tick)}</text>`,
 )}
-${marks.map((place) => html`<text class="mark mid" x="${round(x(place))}" y="${HEIGHT - BOTTOM + 18}">${String(place)}</text>`)}
-<text class="mark mid" x="${LEFT + (WIDTH - LEFT - RIGHT) / 2}" y="${HEIGHT - 4}">${unit}</text>
-${marked != null && html`<line class="kept" x1="${round(x(marked))}" x2="${round(x(marked))}" y1="${TOP}" y2="${HEIGHT - BOTTOM}"/>`}
+${marks.map((place) => html`<text class="mark mid" x="${round(x(place))}" y="${height - BOTTOM + 18}">${String(place)}</text>`)}
+<text class="mark mid" x="${LEFT + (width - LEFT - RIGHT) / 2}" y="${height - 4}">${unit}</text>
+${marked != null && html`<line class="kept" x1="${round(x(marked))}" x2="${round(x(marked))}" y1="${TOP}" y2="${height - BOTTOM}"/>`}
 ${lines.map((line) => drawLine(line, places, x, y, marked ?? null))}
 </svg></figure>`;
 }
@@ -83,11 +85,11 @@ function drawLine(
 ): Html {
   if (whiskers !== undefined)
     return html`${values.map((value, index) => {
-      const [low, high] = whiskers[index] ?? [0, 0];
+      const range = whiskers[index];
       const at = round(x(places[index] ?? 0));
       return (
         isDrawn(value) &&
-        html`<line class="whisker ${look}" x1="${at}" x2="${at}" y1="${round(y(low))}" y2="${round(y(high))}"/><circle class="dot ${look}" cx="${at}" cy="${round(y(value))}" r="4.5"/>`
+        html`${range && html`<line class="whisker ${look}" x1="${at}" x2="${at}" y1="${round(y(range[0]))}" y2="${round(y(range[1]))}"/>`}<circle class="dot ${look}" cx="${at}" cy="${round(y(value))}" r="4.5"/>`
       );
     })}`;
   const every = Math.ceil(values.length / MOST_POINTS);

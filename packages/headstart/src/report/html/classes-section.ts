@@ -1,6 +1,8 @@
+import type { DetailedClassMetrics } from "../../evaluation/index.js";
+import { drawClassCurves } from "./class-curves.js";
 import { cellLink, confusions, sayGroup } from "./confusion-section.js";
-import type { ClassReport, ReportData, SplitReport } from "./data.js";
-import { counted, own, percent, SPLIT_TITLES, whole } from "./format.js";
+import type { Measure, ReportData, SplitReport } from "./data.js";
+import { counted, intervalOf, measured, own, percent, SPLIT_WORDS, whole } from "./format.js";
 import { sayAnswer, verdict } from "./gallery.js";
 import { type Group, groupId, mainSplit, shownGroups, splitsInOrder } from "./groups.js";
 import { type Content, type Html, html } from "./html.js";
@@ -13,7 +15,7 @@ export function classesSection(data: ReportData, pictures: Pictures): Html {
   const main = data.splits.find((one) => one.split === split);
   const groups = shownGroups(data);
   return html`<section id="classes" aria-labelledby="classes-h"><h2 id="classes-h">Classes</h2>
-<p class="lead">Figures are of the ${split} photos. Precision: of the photos taken for a class, the share that is of it. Recall: of the photos of a class, the share taken for it. F1: the harmonic mean of both.</p>
+<p class="lead">Figures are of the ${SPLIT_WORDS[split]} photos. Precision: of the photos taken for a class, the share that is of it. Recall: of the photos of a class, the share taken for it. F1: the harmonic mean of both.</p>
 ${main !== undefined && overview(data, main)}
 ${data.classes.map((_, label) => classPart(data, label, main, groups, pictures))}</section>`;
 }
@@ -39,7 +41,7 @@ function overview(data: ReportData, main: SplitReport): Html {
       isNumber: index > 0 && index < 5,
     })),
     rows,
-    { caption: `Figures of each class on the ${main.split} photos`, isSortable: true },
+    { caption: `Figures of each class on the ${SPLIT_WORDS[main.split]} photos`, isSortable: true },
   );
 }
 
@@ -72,6 +74,7 @@ function classPart(
 <h3 id="class-${label}-h">${own(name)}</h3>
 <p class="faint">${counts !== undefined && `${whole(counts.train)} training, ${whole(counts.validation)} validation, ${whole(counts.test)} test photos`}</p>
 ${figures !== undefined && classFigures(figures)}
+${main !== undefined && drawClassCurves(data, main, label)}
 ${
   main !== undefined &&
   taken.length > 0 &&
@@ -84,10 +87,18 @@ ${parts.length === 0 ? html`<p>There are no answers to show.</p>` : parts.map((g
 <p class="back"><a href="#classes">All classes</a></p></article>\n`;
 }
 
-function classFigures({ precision, precisionInterval, recall, recallInterval, f1 }: ClassReport): Html {
-  const one = (name: string, value: number | null, interval: readonly [number, number] | null) =>
-    html`<div><dt>${name}</dt><dd>${percent(value)}${interval !== null && html` <small>${(interval[0] * 100).toFixed(1)} to ${percent(interval[1])}</small>`}</dd></div>`;
-  return html`<dl class="figures">${one("Precision", precision, precisionInterval)}${one("Recall", recall, recallInterval)}${one("F1", f1, null)}</dl>`;
+function classFigures(figures: DetailedClassMetrics): Html {
+  const { precision, precisionInterval, recall, recallInterval, f1, f1Interval } = figures;
+  const { rocArea, averagePrecision } = figures;
+  const one = (name: string, measure: Pick<Measure, "value" | "interval" | "kind">) =>
+    html`<div><dt>${name}</dt><dd>${measured(measure)} <small>${intervalOf(measure)}</small></dd></div>`;
+  return html`<dl class="figures">${[
+    one("Precision", { value: precision, interval: precisionInterval, kind: "share" }),
+    one("Recall", { value: recall, interval: recallInterval, kind: "share" }),
+    one("F1", { value: f1, interval: f1Interval, kind: "share" }),
+    one("ROC area", { ...rocArea, kind: "number" }),
+    one("Average precision", { ...averagePrecision, kind: "number" }),
+  ]}</dl>`;
 }
 
 /** The photos behind a cell of the confusion matrix. */
@@ -102,7 +113,7 @@ function groupPart(data: ReportData, group: Group, pictures: Pictures): Html {
     ? html`Answered right, the least sure first`
     : html`Taken for ${own(data.classes[predicted] ?? "")}`;
   return html`<div class="group" role="group" id="${id}" aria-labelledby="${id}-h" tabindex="-1" data-title="${sayGroup(data.classes, truth, predicted)}">
-<h4 id="${id}-h">${title} <span class="faint">${counted(photos.length, `${SPLIT_TITLES[split].toLowerCase()} photo`)}</span></h4>
+<h4 id="${id}-h">${title} <span class="faint">${counted(photos.length, `${SPLIT_WORDS[split]} photo`)}</span></h4>
 <ul class="photos">${shown}</ul>
 ${left > 0 && html`<p class="faint">${counted(left, "more photo")} without a picture here: there are more than a page can hold.</p>`}</div>`;
 }

@@ -1,5 +1,5 @@
 import type { ReportData, SplitReport } from "./data.js";
-import { counted, own, SPLIT_TITLES, whole } from "./format.js";
+import { counted, own, SPLIT_TITLES, SPLIT_WORDS, whole } from "./format.js";
 import { type Group, groupId, shownGroups, splitsInOrder } from "./groups.js";
 import { type Html, html } from "./html.js";
 import { table } from "./table.js";
@@ -45,7 +45,7 @@ function overview({ classes }: ReportData, { split, confusion }: SplitReport): H
       return html`<rect class="${truth === predicted ? "o-right" : "o-wrong"}" x="${predicted}" y="${truth}" width="1" height="1" fill-opacity="${opacity}"/>`;
     });
   });
-  const title = `The whole confusion matrix of the ${split} photos: ${side} true classes from top to bottom, ${side} predicted ones from left to right.`;
+  const title = `The whole confusion matrix of the ${SPLIT_WORDS[split]} photos: ${side} true classes from top to bottom, ${side} predicted ones from left to right.`;
   return html`<svg class="overview" viewBox="-0.5 -0.5 ${side + 1} ${side + 1}" role="img" aria-label="${title}"><rect class="o-frame" x="0" y="0" width="${side}" height="${side}"/>${cells}</svg>`;
 }
 
@@ -54,7 +54,7 @@ type Groups = ReadonlyMap<string, Group>;
 function matrix(data: ReportData, { split, confusion }: SplitReport, groups: Groups): Html {
   const { classes } = data;
   const isSmall = classes.length <= FEW_CLASSES;
-  const caption = `Confusion matrix of the ${split} photos`;
+  const caption = `Confusion matrix of the ${SPLIT_WORDS[split]} photos`;
   const rows = confusion.map((counts, truth) => {
     const total = counts.reduce((sum, value) => sum + value, 0);
     const cells = counts.map((value, predicted) => {
@@ -74,7 +74,7 @@ function matrix(data: ReportData, { split, confusion }: SplitReport, groups: Gro
 function listed(data: ReportData, { split, confusion, photos }: SplitReport, groups: Groups): Html {
   const wrong = confusions(confusion);
   if (wrong.length === 0)
-    return html`<p>No ${split} photo is taken for another class (${counted(photos, "photo")}).</p>`;
+    return html`<p>No ${SPLIT_WORDS[split]} photo is taken for another class (${counted(photos, "photo")}).</p>`;
   const shown = wrong.slice(0, MOST_LISTED);
   const more = wrong.length - shown.length;
   return html`${table(
@@ -84,7 +84,7 @@ function listed(data: ReportData, { split, confusion, photos }: SplitReport, gro
       own(data.classes[one.predicted] ?? ""),
       cellLink(data, groups, { ...one, split }, one.photos),
     ]),
-    { caption: `The largest confusions, ${split} photos`, isCaptionShown: true },
+    { caption: `The largest confusions, ${SPLIT_WORDS[split]} photos`, isCaptionShown: true },
   )}${
     more > 0 &&
     html`<p>And ${whole(more)} more pairs with at most ${counted(shown.at(-1)?.photos ?? 0, "photo")} each; each class below lists its own.</p>`

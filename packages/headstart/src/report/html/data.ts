@@ -1,4 +1,6 @@
 import type { Split } from "../../data/index.js";
+import type { CertaintyMetrics, DetailedMetrics } from "../../evaluation/index.js";
+import type { Provenance } from "../../model/index.js";
 
 /** All that a report tells: one plain value, so that a report can be made of anything that fills it in. */
 export interface ReportData {
@@ -20,6 +22,8 @@ export interface ReportData {
   };
   /** Side of the square that photos are resized to, in pixels. */
   readonly imageSize: number;
+  /** How the model's scores become probabilities; undefined where it was not calibrated. */
+  readonly calibration?: Provenance["calibration"];
   readonly data: DataReport;
   readonly training: TrainingReport;
   /** What was measured; splits without photos are left out. */
@@ -49,23 +53,40 @@ export interface DataReport {
   readonly truncated: readonly string[];
   /** Sentences about what is odd. */
   readonly warnings: readonly string[];
-  /** What a check of the photos found; undefined where there was none. */
+  /** What a check of the photos found, the gravest first; undefined where there was none. */
   readonly findings?: readonly ReportFinding[];
+  /** Of each split to measure by that shows photos of the training split again, what that does to its accuracy. */
+  readonly leaks?: readonly ReportLeak[];
   /** Fingerprint of the photos. */
   readonly fingerprint: string;
 }
 
-/** One thing that a check of the photos found. */
+/** What a check of the photos found of one kind. */
 export interface ReportFinding {
   readonly severity: "error" | "warning" | "note";
-  /** What was found, in a few words. */
+  /** The kind, in a few words. */
   readonly title: string;
-  /** What it means and how sure it is. */
-  readonly detail: string;
-  /** What to do about it; may be empty. */
-  readonly advice: string;
-  /** Names of the photos that it is about. */
-  readonly photos: readonly string[];
+  /** Each time that it was found. */
+  readonly items: readonly {
+    readonly sentence: string;
+    /** How sure it is that this is so, from 0 to 1. */
+    readonly confidence: number;
+    /** Names of the photos in question. */
+    readonly photos: readonly string[];
+    /** What to do about it. */
+    readonly advice: string;
+  }[];
+}
+
+/** Photos of a split that show what training photos show, and what they do to its accuracy. */
+export interface ReportLeak {
+  readonly split: Split;
+  /** Photos of the split that show what training photos show. */
+  readonly leaked: number;
+  /** The share of all photos of the split that is answered right. */
+  readonly accuracy: number;
+  /** The share of the others that is answered right; null where there are no others. */
+  readonly without: number | null;
 }
 
 /** How training went. */
@@ -75,8 +96,8 @@ export interface TrainingReport {
   readonly epochs: readonly ReportEpoch[];
   /** Learning rate of each step; empty where there are no steps. */
   readonly learningRates: readonly number[];
-  /** The epoch whose weights were kept; null where that is the last one or is not known. */
-  readonly best: number | null;
+  /** The epoch whose weights were kept, 0 for those before the first; null where that is the last one or is not known. */
+  readonly kept: number | null;
 }
 
 /** What one epoch left behind. */
@@ -91,19 +112,38 @@ export interface ReportEpoch {
 }
 
 /** How well the classifier does on one split. */
-export interface SplitReport {
+export interface SplitReport
+  extends Pick<
+    DetailedMetrics,
+    "photos" | "confusion" | "perClass" | "reliability" | "calibrated" | "calibrationError"
+  > {
   readonly split: Split;
-  /** Photos measured. */
-  readonly photos: number;
   /** The first is the accuracy. Every split has the same ones, in the same order. */
   readonly measures: readonly Measure[];
-  /** In the order of the classes. */
-  readonly perClass: readonly ClassReport[];
-  /** Photos counted by true class (row) and predicted class (column). */
-  readonly confusion: readonly (readonly number[])[];
-  /** How often answers of about the same probability are right; undefined where that is not known. */
-  readonly reliability?: readonly ReliabilityBin[];
+  /** Whether promises are kept; null where the model makes none. */
+  readonly certainty: CertaintyMetrics | null;
+  /** Undefined where they are not known. */
+  readonly curves?: AnswerCurves;
 }
+
+/** The curves of a split, as they are drawn: straight lines between points. */
+export interface AnswerCurves {
+  /** In the order of the classes, each against all others. */
+  readonly perClass: readonly ClassCurves[];
+  /** From the surest answers to all: the share of photos that are answered, and the share of those that are answered wrong. */
+  readonly riskCoverage: readonly CurvePoint[];
+}
+
+/** The curves of a class; null where the split has no photos of it, or none of others. */
+export interface ClassCurves {
+  /** The share of the other photos that is taken for the class, and the share of its own. */
+  readonly roc: readonly CurvePoint[] | null;
+  /** The share of the class that is found, and of what is taken for it the share that is of it. */
+  readonly precisionRecall: readonly CurvePoint[] | null;
+}
+
+/** A point of a curve: two shares, from 0 to 1. */
+export type CurvePoint = readonly [x: number, y: number];
 
 /** A figure with its interval. */
 export interface Measure {
@@ -117,27 +157,6 @@ export interface Measure {
   readonly kind: "share" | "number";
   /** What it is, in a sentence. */
   readonly meaning: string;
-}
-
-/** How well one class is recognised; null where there is nothing to divide by. Intervals are at 95 %. */
-export interface ClassReport {
-  readonly photos: number;
-  readonly precision: number | null;
-  readonly precisionInterval: readonly [number, number] | null;
-  readonly recall: number | null;
-  readonly recallInterval: readonly [number, number] | null;
-  readonly f1: number | null;
-}
-
-/** Answers whose probability lies in a range. */
-export interface ReliabilityBin {
-  readonly photos: number;
-  /** Their mean probability. */
-  readonly confidence: number;
-  /** The share of them that is right. */
-  readonly accuracy: number;
-  /** The share's interval at 95 %. */
-  readonly interval: readonly [number, number];
 }
 
 /** One photo and what the classifier says about it. */

@@ -9,6 +9,13 @@ export const SPLIT_TITLES: Readonly<Record<Split, string>> = {
   test: "Test",
 };
 
+/** How the photos of each split are called. */
+export const SPLIT_WORDS: Readonly<Record<Split, string>> = {
+  train: "training",
+  validation: "validation",
+  test: "test",
+};
+
 /** A share as a percentage, such as `98.1 %`; a dash where there is none. */
 export function percent(share: number | null | undefined): string {
   return share == null ? "–" : `${(share * 100).toFixed(1)}\u00a0%`;

@@ -1,5 +1,5 @@
 import type { ReportData, ReportPhoto } from "./data.js";
-import { counted, own, SPLIT_TITLES, sureness } from "./format.js";
+import { counted, own, SPLIT_TITLES, SPLIT_WORDS, sureness } from "./format.js";
 import {
   isRight,
   leastSure,
@@ -24,7 +24,7 @@ export function wrongSection(data: ReportData, pictures: Pictures): Html {
     const photos = surestWrong(data, split);
     const all = data.photos.filter((photo) => photo.split === split && !isRight(photo)).length;
     const title = `${SPLIT_TITLES[split]} photos`;
-    if (all === 0) return html`<h3>${title}</h3><p>No ${split} photo is answered wrong.</p>`;
+    if (all === 0) return html`<h3>${title}</h3><p>No ${SPLIT_WORDS[split]} photo is answered wrong.</p>`;
     const shown =
       photos.length === all
         ? counted(all, "wrong answer")
@@ -45,7 +45,7 @@ export function unsureSection(data: ReportData, pictures: Pictures): Html {
 ${
   photos.length === 0
     ? html`<p>There are none.</p>`
-    : html`<p class="lead">Right, but only just: of the ${mainSplit(data)} photos that are answered right, these have the lowest probability. More photos like them would help.</p>
+    : html`<p class="lead">Right, but only just: of the ${SPLIT_WORDS[mainSplit(data)]} photos that are answered right, these have the lowest probability. More photos like them would help.</p>
 ${gallery(data, photos, pictures)}`
 }</section>`;
 }

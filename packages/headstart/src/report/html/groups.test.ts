@@ -48,11 +48,19 @@ describe("groups", () => {
     expect(all).toEqual(expect.arrayContaining(wrong));
   });
 
-  test("where there is no room for all, wrong answers come first, then a few of each class", () => {
+  test("where there is no room for all, what a check found comes first", () => {
+    const [finding] = data.data.findings ?? [];
+    const found = new Set(finding?.items.slice(0, 12).flatMap(({ photos }) => photos));
+    expect(found.size).toBe(24);
+    expect(new Set(smallPhotos(data, found.size).map((index) => photo(index).name))).toEqual(found);
+  });
+
+  test("... then wrong answers, then a few of each class", () => {
+    const unchecked = { ...data, data: { ...data.data, findings: [] } };
     const wrong = data.photos.filter((one) => !isRight(one)).length;
-    const chosen = smallPhotos(data, wrong + 6);
+    const chosen = smallPhotos(unchecked, wrong + 6);
     expect(chosen.filter((index) => !isRight(photo(index)))).toHaveLength(wrong);
     expect(chosen).toHaveLength(wrong + 6);
-    expect(smallPhotos(data, 5).every((index) => !isRight(photo(index)))).toBe(true);
+    expect(smallPhotos(unchecked, 5).every((index) => !isRight(photo(index)))).toBe(true);
   });
 });

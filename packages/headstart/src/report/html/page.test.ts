@@ -85,11 +85,11 @@ describe("composeReport", () => {
     const whole = madeUpReport({ classes: ["a", "b"], perClass: 10, paths: [join(folder, "gone.jpg")] });
     const bare = {
       ...whole,
-      training: { unit: "epoch", epochs: [], learningRates: [], best: null } as const,
+      training: { unit: "epoch", epochs: [], learningRates: [], kept: null } as const,
       splits: whole.splits.slice(0, 1),
       photos: whole.photos.filter(({ split }) => split === "train"),
       performance: [],
-      data: { ...whole.data, findings: [], skipped: [], truncated: [], warnings: [] },
+      data: { ...whole.data, findings: [], leaks: [], skipped: [], truncated: [], warnings: [] },
     };
     const page = await composeReport(bare);
     expect(mismatches(page)).toEqual([]);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { certaintySection } from "./certainty-section.js";
 import { classesSection } from "./classes-section.js";
 import { confusionSection } from "./confusion-section.js";
 import type { ReportData } from "./data.js";
@@ -6,7 +7,7 @@ import { unsureSection, wrongSection } from "./gallery.js";
 import { type Html, html, trusted } from "./html.js";
 import { measuresSection } from "./measures-section.js";
 import { dataSection } from "./photos-section.js";
-import { drawPictures } from "./pictures.js";
+import { drawPictures, type OnDrawn } from "./pictures.js";
 import { SCRIPT } from "./script.js";
 import { STYLE } from "./style.js";
 import { summarySection } from "./summary.js";
@@ -16,6 +17,7 @@ import { performanceSection, useSection } from "./use-section.js";
 const SECTIONS = [
   ["summary", "Summary"],
   ["measures", "Measures"],
+  ["certainty", "“I don’t know”"],
   ["confusion", "Confusion"],
   ["wrong", "Surest wrong answers"],
   ["unsure", "Least sure right answers"],
@@ -35,10 +37,11 @@ const SECTIONS = [
  * become. Wrong answers come first; a photo that is gone is a grey square.
  *
  * @param data - all that is told
+ * @param onDrawn - called while photos are drawn
  * @returns the HTML, below 25 MB at 133 classes and 20,000 photos
  */
-export async function composeReport(data: ReportData): Promise<string> {
-  const pictures = await drawPictures(data);
+export async function composeReport(data: ReportData, onDrawn?: OnDrawn): Promise<string> {
+  const pictures = await drawPictures(data, onDrawn);
   const styles = [STYLE, ...pictures.css];
   const policy = [
     "default-src 'none'",
@@ -51,11 +54,12 @@ export async function composeReport(data: ReportData): Promise<string> {
   const sections: Html[] = [
     summarySection(data),
     measuresSection(data),
+    certaintySection(data),
     confusionSection(data),
     wrongSection(data, pictures),
     unsureSection(data, pictures),
     classesSection(data, pictures),
-    dataSection(data),
+    dataSection(data, pictures),
     trainingSection(data),
     performanceSection(data),
     useSection(data),

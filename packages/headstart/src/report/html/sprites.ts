@@ -38,7 +38,11 @@ const TILES = ACROSS * ACROSS;
 const DECODERS = 4;
 
 /** Draws thumbnails, many to a JPEG, in the order in which they are wanted. */
-export async function makeSprites(wanted: readonly Wanted[], options: SpriteOptions): Promise<Sprites> {
+export async function makeSprites(
+  wanted: readonly Wanted[],
+  options: SpriteOptions,
+  onDrawn?: (done: number, total: number) => void,
+): Promise<Sprites> {
   const { prefix, side, quality, limit } = options;
   const shown = new Map<string, Html>();
   const sheets: string[] = [];
@@ -48,6 +52,7 @@ export async function makeSprites(wanted: readonly Wanted[], options: SpriteOpti
     const part = wanted.slice(start, start + TILES);
     const tiles = await mapBounded(part, DECODERS, ({ photo }) => thumbnailOf(photo, side));
     const jpeg = await drawSheet(tiles, side, quality);
+    onDrawn?.(start + part.length, wanted.length);
     const name = `s${sheets.length}`;
     const rule = `.${prefix}${name}{background-image:url(data:image/jpeg;base64,${jpeg.toString("base64")})}`;
     if (length + rule.length > limit) break;

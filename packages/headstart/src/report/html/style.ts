@@ -40,7 +40,7 @@ small{font-size:.82rem;color:var(--faint)}
 code,pre{font:.86rem/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 pre{background:var(--raised);border:1px solid var(--rule);border-radius:8px;padding:.9rem 1.1rem;overflow-x:auto;overflow-wrap:normal}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(12.5rem,1fr));gap:1rem;margin:1.8rem 0}
-.tile{background:var(--raised);border-radius:10px;padding:1rem 1.2rem}
+.tile{background:var(--raised);border-radius:10px;padding:1rem 1.2rem;display:grid;grid-row:span 3;grid-template-rows:subgrid;row-gap:0}
 .tile p{margin:0}
 .tile-name{font-size:.92rem}
 .tile-name span{color:var(--faint)}
@@ -68,7 +68,9 @@ th[aria-sort=descending] button::after{content:" ↓";opacity:1}
 .bar-ground{fill:var(--rule)}
 .bar-value{fill:var(--accent)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.5rem 2rem;align-items:start;margin:1rem 0}
-.chart{margin:0}
+.charts.small{display:flex;flex-wrap:wrap}
+.charts.small .chart{flex:1 1 16rem;max-width:24rem}
+.chart{margin:0;max-width:38rem}
 .chart figcaption{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;align-items:baseline;margin-bottom:.3rem}
 .chart>svg{display:block;width:100%;height:auto}
 .key{color:var(--faint);font-size:.88rem;display:inline-flex;align-items:center;gap:.45rem}
@@ -97,6 +99,10 @@ summary{cursor:pointer;color:var(--accent);padding:.2rem 0;width:fit-content}
 .finding.error{border-color:var(--bad)}
 .finding.warning{background:none;border-color:var(--orange);border-radius:0}
 .finding h4{margin:.2rem 0}
+.items{list-style:none;padding:0;margin:.6rem 0 1rem;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr));gap:1rem 1.4rem}
+.items li{font-size:.84rem;line-height:1.45}
+.items .next{display:block}
+.strip{display:flex;flex-wrap:wrap;gap:.3rem;margin-bottom:.4rem}
 .badge{font-size:.78rem;font-weight:600;border:1px solid currentColor;border-radius:999px;padding:.05rem .6rem;margin-right:.4rem;color:var(--faint)}
 .error .badge{color:var(--bad)}
 .overview{display:block;width:min(100%,32rem);height:auto;margin:1rem 0}
@@ -155,11 +161,13 @@ dialog::backdrop{background:rgb(0 0 0/.55)}
 dialog button{font:inherit;color:inherit;background:var(--raised);border:1px solid var(--rule);border-radius:6px;padding:.3rem .9rem;cursor:pointer;flex:none}
 footer{color:var(--faint);font-size:.88rem;border-top:1px solid var(--rule);padding-top:1rem}
 @media (max-width:34rem){.gallery{grid-template-columns:repeat(auto-fill,minmax(11rem,1fr))}body{font-size:15px}h1{font-size:1.8rem}.facts{grid-template-columns:minmax(0,1fr)}.facts div{grid-template-columns:8rem minmax(0,1fr)}.photos li{width:8rem}.matrix td{min-width:2.1rem;height:2.1rem}}
+@page{margin:14mm}
 @media print{:root{color-scheme:light;--ground:#fff;--raised:#fff;--text:#000;--faint:#444;--rule:#bbb;--accent:${COLOURS.blue};--orange:${COLOURS.orange};--good:#00694b;--bad:#b3261e;--cell-text:#000;--missing:${COLOURS.missing};--wrong-rgb:217 115 13;--least:.1;--span:.6}
 body{font-size:10pt}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}nav,.skip,.filter,.back{display:none}.page{display:block;max-width:none;padding:0}
 .wide,.matrix,pre{overflow:visible;max-height:none}pre{white-space:pre-wrap}.matrix.large{display:none}.matrix th,.matrix thead th{position:static}
 details::details-content{content-visibility:visible;display:block;height:auto}.class{content-visibility:visible}
-.tile{border:1px solid var(--rule)}li,tr,figure,.tile,.finding{break-inside:avoid}h2,h3,h4{break-after:avoid}main>section{margin-bottom:2rem}}
+th[aria-sort] button::after{content:none}.charts.small .chart{max-width:18rem}
+.tile{border:1px solid var(--rule)}.gallery.double{zoom:.85;grid-template-columns:1fr 1fr}li,tr,figure,.tile,.matrix,.facts div{break-inside:avoid}h2,h3,h4{break-after:avoid}main>section{margin-bottom:2rem}}
 `.trim();
 
 /** Shades of a matrix's cells, from a tenth of a row's photos to all of them; light enough, or dark enough, for the number upon it. */

@@ -1,6 +1,6 @@
 import { SPLITS } from "../../data/index.js";
-import type { Fact, ReportData } from "./data.js";
-import { counted, intervalOf, measured, own, SPLIT_TITLES, whole } from "./format.js";
+import type { Fact, ReportData, ReportLeak } from "./data.js";
+import { counted, intervalOf, measured, own, percent, SPLIT_WORDS, whole } from "./format.js";
 import { mainSplit } from "./groups.js";
 import { type Html, html } from "./html.js";
 
@@ -21,20 +21,21 @@ export function summarySection(data: ReportData): Html {
 <p class="lead">A classifier of ${counted(data.classes.length, "class", "classes")}, trained on ${counted(trained, "photo")} of the folder ${own(data.source)}. ${
     split !== undefined &&
     accuracy !== undefined &&
-    html`It answers ${whole(right)} of ${counted(split.photos, `${main} photo`)} right.`
+    html`It answers ${whole(right)} of ${counted(split.photos, `${SPLIT_WORDS[main]} photo`)} right.`
   }</p>
 <div class="tiles">
 ${split?.measures
   .slice(0, 3)
   .map((measure) =>
     tile(
-      html`${measure.name} <span>${SPLIT_TITLES[main].toLowerCase()}</span>`,
+      html`${measure.name} <span>${SPLIT_WORDS[main]}</span>`,
       measured(measure),
       intervalOf(measure) === "" ? measure.meaning : `95 % interval ${intervalOf(measure)}`,
     ),
   )}
 ${tile("Photos", whole(photos), SPLITS.map((name) => `${whole(total(data, name))} ${name}`).join(", "))}
 </div>
+${data.data.leaks?.map(leak)}
 ${main === "train" && html`<p class="warning">All photos were trained on. What is measured here is how well they fit, not how good the classifier is.</p>`}
 <h2 class="small">What was trained, and how</h2>
 ${facts(data.choices)}</section>`;
@@ -46,6 +47,15 @@ export function facts(list: readonly Fact[]): Html {
     ({ name, value, note }) =>
       html`<div><dt>${name}</dt><dd>${own(value)}${note !== undefined && html` <small>${note}</small>`}</dd></div>\n`,
   )}</dl>`;
+}
+
+/** What photos that were seen in training do to a figure. */
+function leak({ split, leaked, accuracy, without }: ReportLeak): Html {
+  const clean =
+    without === null
+      ? "no others are left"
+      : `without them accuracy is ${percent(without)}, not ${percent(accuracy)}`;
+  return html`<p class="warning"><b>The ${SPLIT_WORDS[split]} figures are too good:</b> ${counted(leaked, `${SPLIT_WORDS[split]} photo`)} ${leaked === 1 ? "shows" : "show"} what a training photo shows, and ${clean}. <a href="#data">See the data</a>.</p>`;
 }
 
 function tile(name: Html | string, value: string, note: string): Html {

@@ -6,12 +6,13 @@ import { table } from "./table.js";
 
 /** The section of how training went: curves, and their figures as a table. */
 export function trainingSection(data: ReportData): Html {
-  const { unit, epochs, learningRates, best } = data.training;
+  const { unit, epochs, learningRates, kept } = data.training;
   const places = epochs.map(({ epoch }) => epoch);
-  const kept = epochs.find(({ epoch }) => epoch === best);
+  const keptOne = epochs.find(({ epoch }) => epoch === kept);
+  const marked = keptOne?.epoch ?? null;
   const hasValidation = epochs.some(({ validationLoss }) => validationLoss !== null);
   const last = epochs.at(-1);
-  const said = kept ?? last;
+  const said = kept === 0 ? undefined : (keptOne ?? last);
   const story = (figure: string) =>
     `${figure} over ${whole(epochs.length)} ${unit}s${hasValidation ? ", for training and validation photos" : ", for the training photos"}.`;
   const charts = [
@@ -21,7 +22,7 @@ export function trainingSection(data: ReportData): Html {
       description: story("Loss"),
       unit,
       places,
-      marked: best,
+      marked,
       format: (value) => String(value),
       lines: [
         { name: "training", look: "first", values: epochs.map(({ loss }) => loss) },
@@ -42,7 +43,7 @@ export function trainingSection(data: ReportData): Html {
       description: story("Accuracy"),
       unit,
       places,
-      marked: best,
+      marked,
       range: [1, 1],
       format: (value) => `${Number((value * 100).toFixed(3))} %`,
       lines: [
@@ -76,8 +77,11 @@ ${
   epochs.length === 0
     ? html`<p>Nothing is known of how training went.</p>`
     : html`<p class="lead">${whole(epochs.length)} ${epochs.length === 1 ? unit : `${unit}s`}. ${
+        kept === 0 &&
+        `Kept are the weights from before the first ${unit}: none was better on the validation photos.`
+      }${
         said !== undefined &&
-        html`${kept === undefined ? `The last one` : `Kept is ${unit} ${kept.epoch}, the best on the validation photos: it`} has a training loss of ${said.loss.toFixed(4)}${
+        html`${keptOne === undefined ? `The last one` : `Kept is ${unit} ${keptOne.epoch}, the best on the validation photos: it`} has a training loss of ${said.loss.toFixed(4)}${
           said.validationLoss !== null &&
           html` and, on the validation photos, a loss of ${said.validationLoss.toFixed(4)} and an accuracy of ${percent(said.validationAccuracy)}`
         }.`

@@ -34,7 +34,7 @@ headstart predict ${shellWord(run)} FOLDER --csv`,
     typescript: `import { Classifier } from "headstart";
 
 const classifier = await Classifier.load(${JSON.stringify(run)});
-const [best] = await classifier.predict("photo.jpg");
+const best = await classifier.predict("photo.jpg");
 console.log(best.className, best.probability);
 await classifier.close();`,
     python: `import json

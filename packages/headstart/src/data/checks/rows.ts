@@ -1,0 +1,63 @@
+import { float32, floats, type Graph, GraphBuilder } from "../../onnx/index.js";
+import type { Runtime } from "../../runtime/index.js";
+
+/** Rows of numbers, one after the other. */
+export interface Rows {
+  /** `[N, width]`. */
+  readonly values: Float32Array;
+  readonly width: number;
+}
+
+/** Some of the rows, in the order given. */
+export function gatherRows(
+  { values, width }: Rows,
+  chosen: readonly number[],
+): { readonly values: Float32Array<ArrayBuffer>; readonly width: number } {
+  const gathered = new Float32Array(chosen.length * width);
+  for (const [at, row] of chosen.entries())
+    gathered.set(values.subarray(row * width, (row + 1) * width), at * width);
+  return { values: gathered, width };
+}
+
+/** Pairs whose cosines are computed in one run. */
+const PAIRS_AT_ONCE = 2048;
+
+/** The cosine of each of some pairs of rows, in their order; 0 where a row is all zeros. */
+export async function cosines(
+  runtime: Runtime,
+  rows: Rows,
+  pairs: readonly { readonly a: number; readonly b: number }[],
+): Promise<Float32Array> {
+  const found = new Float32Array(pairs.length);
+  if (pairs.length === 0) return found;
+  const session = await runtime.load(composeCosines(rows.width));
+  try {
+    for (let start = 0; start < pairs.length; start += PAIRS_AT_ONCE) {
+      const part = pairs.slice(start, start + PAIRS_AT_ONCE);
+      const side = (name: "a" | "b") => {
+        const chosen = part.map((pair) => pair[name]);
+        return float32([part.length, rows.width], gatherRows(rows, chosen).values);
+      };
+      const { cosine } = await session.run<"cosine">({ a: side("a"), b: side("b") });
+      found.set(floats(cosine), start);
+    }
+    return found;
+  } finally {
+    await session.close();
+  }
+}
+
+function composeCosines(width: number): Graph {
+  const b = new GraphBuilder("cosines of pairs");
+  const one = addUnit(b, b.input("a", "float32", ["N", width]));
+  const other = addUnit(b, b.input("b", "float32", ["N", width]));
+  const products = b.node("Mul", [one, other]);
+  b.output("cosine", "float32", ["N"], b.node("ReduceSum", [products, b.integers([1])], { keepdims: 0 }));
+  return b.build();
+}
+
+/** Rows `[N, width]` divided by their lengths; rows of zeros stay as they are. */
+export function addUnit(b: GraphBuilder, rows: string): string {
+  const length = b.node("ReduceL2", [rows, b.integers([1])], { keepdims: 1 });
+  return b.node("Div", [rows, b.node("Max", [length, b.scalar(1e-12)])]);
+}
