@@ -183,6 +183,11 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       await page.locator(".matrix a.cell").last().press("Enter");
       expect(await page.locator("dialog li").count()).toBeGreaterThan(0);
       await page.keyboard.press("Escape");
+      for (const id of ["class-50", "data", "class-3", "test-60-60"]) {
+        await page.evaluate(`location.hash = "${id}"`);
+        const top = `document.getElementById("${id}").getBoundingClientRect().top`;
+        expect(Math.abs(await page.evaluate<number>(top))).toBeLessThan(100);
+      }
       await page.locator("input[type=search]").fill("breed 132");
       expect(await page.locator("article.class:visible").count()).toBe(1);
       await page.locator("#classes table.sortable th button").nth(3).press("Enter");

@@ -18,7 +18,7 @@ import {
 } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { cacheFolder, cacheLimit } from "../files.js";
-import { floats, type Graph, GraphBuilder, uint8 } from "../onnx/index.js";
+import { floats, type Graph, GraphBuilder, merge, uint8 } from "../onnx/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { extractFeatures, type Failures, type FeaturePhoto, RECIPES } from "../training/index.js";
 import { type OnProgress, teller } from "./progress.js";
@@ -139,16 +139,17 @@ async function readWhole(
 
 /** As `composeFront`, with the pixels' part of the photos' appearances behind their features. */
 function composeBoth(backbone: Backbone, size: number): Graph {
-  let appearance = "";
-  const front = composeFront(backbone, (b, planes) => {
-    appearance = addAppearance(b, planes, size);
-    return planes;
+  let planes = "";
+  const front = composeFront(backbone, (_, photos) => {
+    planes = photos;
+    return photos;
   });
-  const b = GraphBuilder.from(front);
-  b.clearOutputs();
-  const both = b.node("Concat", ["features", appearance], { axis: 1 });
-  b.output("features_and_appearance", "float32", ["N", backbone.features + OF_PIXELS], both);
-  return b.build();
+  const b = new GraphBuilder("features and appearances");
+  const features = b.input("of_network", "float32", ["N", backbone.features]);
+  const appearance = addAppearance(b, b.input("planes", "float32", ["N", 3, size, size]), size);
+  const both = b.node("Concat", [features, appearance], { axis: 1 });
+  b.output("features", "float32", ["N", backbone.features + OF_PIXELS], both);
+  return merge(front, b.build(), { of_network: "features", planes });
 }
 
 /** Photos that are decoded at once, and their appearances computed. */

@@ -1,18 +1,15 @@
-import { access, rm } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DEFAULT_BACKBONE, loadBackbone } from "../backbones/index.js";
-import { count, type Dataset, type Skipped, type Split } from "../data/index.js";
+import type { Dataset, Skipped } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import { writeAtomically } from "../files.js";
-import { writeModel } from "../onnx/index.js";
 import { Runtime } from "../runtime/index.js";
-import { answerCurves, writeAnswerCurves } from "./answer-curves.js";
-import { answersOf, writeAnswers } from "./answers.js";
 import { begin, fetching, readPhotos, type TrainingOptions } from "./begin.js";
 import { checkRun } from "./check-run.js";
 import { trainClassifier } from "./classifier.js";
 import { networkOf, type RunNetwork } from "./context.js";
-import { checkSameData, countSplits, photosOf, readSkipped, writeData } from "./dataset.js";
+import { checkSameData, countSplits, readSkipped, writeData } from "./dataset.js";
+import { finish } from "./finish.js";
 import {
   createRunFolder,
   type Precision,
@@ -23,12 +20,10 @@ import {
   writeChoices,
 } from "./folder.js";
 import { RunLog } from "./log.js";
-import { type Metrics, measure, readMetrics, writeMetrics } from "./metrics.js";
-import { drawPictures } from "./pictures.js";
+import { type Metrics, readMetrics } from "./metrics.js";
 import { choosePrecision } from "./precision.js";
 import type { OnProgress } from "./progress.js";
 import { report } from "./report.js";
-import { shippedModel } from "./ship.js";
 
 /** Choices for {@link train}. Everything has a default. */
 export interface TrainOptions extends TrainingOptions {
@@ -192,37 +187,10 @@ async function carryOut(
       found,
     );
     const classifier = await trainClassifier(context, found);
-    const { dataset, sized } = classifier;
-    onReport({ kind: "progress", phase: "measuring", done: 0, total: 1, detail: "" });
-    const { metrics, probabilities, certainty, truncated } = await measure(context, classifier);
-    await sized.close();
-    await writeData(folder, dataset, truncated);
-    const model = join(folder, RUN_FILES.model);
-    await writeAtomically(model, writeModel(shippedModel(choices, classifier, certainty, metrics)));
-    await drawPictures(folder, classifier, metrics, probabilities);
-    const skipped = dataset.skipped.length;
-    if (truncated.length > 0)
-      onReport({
-        kind: "note",
-        message: `${count(truncated.length, "photo")} cut off or damaged, used as far as they go`,
-      });
-    if (skipped > 0)
-      onReport({
-        kind: "note",
-        message: `${count(skipped, "file")} skipped; ${RUN_FILES.data} says which and why.`,
-      });
-    await writeAnswers(folder, answersOf(dataset, probabilities));
-    const curvesOf = (split: Split) => {
-      const { labels } = photosOf(dataset, split);
-      return labels.length === 0 ? null : answerCurves(probabilities[split], labels, dataset.classes.length);
-    };
-    await writeAnswerCurves(folder, { validation: curvesOf("validation"), test: curvesOf("test") });
-    await writeMetrics(folder, metrics);
-    // Nothing is left to go on with.
-    for (const file of [RUN_FILES.checkpoint, RUN_FILES.int8]) await rm(join(folder, file), { force: true });
-    onReport({ kind: "progress", phase: "measuring", done: 1, total: 1, detail: "" });
+    const metrics = await finish(context, classifier);
     if (isToReport) await tell(folder, { ...(signal && { signal }), onProgress: onReport });
-    return { folder, model, classes: dataset.classes, metrics, skipped: dataset.skipped };
+    const { classes, skipped } = classifier.dataset;
+    return { folder, model: join(folder, RUN_FILES.model), classes, metrics, skipped };
   } catch (error) {
     log.failed(error);
     throw error;

@@ -47,7 +47,7 @@ describe("composeModelCard", () => {
   test("says when to trust it, and what photos seen in training do; no figure of speed is in it", () => {
     const data = madeUpReport({ classes: ["ants", "bees"], perClass: 40, paths: [""] });
     const card = composeModelCard(data);
-    expect(card).toContain("| 95.0\u00a0% | 0.7000 | 90.0\u00a0% | 96.0\u00a0% |");
+    expect(card).toContain("| 95.0\u00a0% | 0.7000 | 90.0\u00a0% | 96.0\u00a0%<br>90.0 to 99.0\u00a0% |");
     expect(card).toContain("without them accuracy is 87.5\u00a0%");
     const slow = { ...data, performance: [{ name: "One photo", value: "9 ms" }] };
     expect(composeModelCard(slow)).toBe(card);

@@ -161,15 +161,18 @@ function leaks({ data: { leaks: found = [] } }: ReportData): string {
 /** From which probability on answers can be trusted; empty where the model promises nothing. */
 function confidence(main: SplitReport | undefined): string {
   if (main?.certainty == null) return "";
-  const rows = main.certainty.thresholds.flatMap(({ asked, threshold, coverage, accuracy }) =>
-    threshold === null
-      ? []
-      : [`| ${percent(asked)} | ${threshold.toFixed(4)} | ${percent(coverage)} | ${percent(accuracy)} |`],
+  const rows = main.certainty.thresholds.flatMap(
+    ({ asked, threshold, coverage, accuracy, accuracyInterval: interval }) =>
+      threshold === null
+        ? []
+        : [
+            `| ${percent(asked)} | ${threshold.toFixed(4)} | ${percent(coverage)} | ${percent(accuracy)}<br>${intervalOf({ interval, kind: "share" })} |`,
+          ],
   );
   if (rows.length === 0) return "";
   return `## When to trust it
 
-Answers whose probability is at least the threshold have the accuracy that is asked for. Measured on the ${SPLIT_WORDS[main.split]} photos:
+Answers whose probability is at least the threshold should have at least the accuracy that is asked for. Measured on the ${SPLIT_WORDS[main.split]} photos, with intervals at 95 %:
 
 | accuracy asked for | threshold | photos answered | right of these |
 | ---: | ---: | ---: | ---: |

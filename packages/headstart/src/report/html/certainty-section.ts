@@ -1,6 +1,6 @@
 import { drawChart } from "./chart.js";
 import type { CurvePoint, ReportData, SplitReport } from "./data.js";
-import { intervalOf, percent, SPLIT_TITLES, SPLIT_WORDS, sureness } from "./format.js";
+import { intervalOf, percent, SPLIT_TITLES, SPLIT_WORDS } from "./format.js";
 import { mainSplit, splitsInOrder } from "./groups.js";
 import { type Html, html } from "./html.js";
 import { fittedOn } from "./measures-section.js";
@@ -29,7 +29,7 @@ function riskCoverage({ split }: SplitReport, curve: readonly CurvePoint[]): Htm
     id: "risk-coverage",
     title: "Wrong answers",
     description: `Share of wrong answers when only the surest ${SPLIT_WORDS[split]} photos are answered.`,
-    unit: `share of the ${SPLIT_WORDS[split]} photos that is answered, the surest first, in per cent`,
+    unit: "photos answered, the surest first, in per cent",
     places: curve.map(([coverage]) => coverage * 100),
     span: [0, 100],
     range: [0, 0.01],
@@ -61,7 +61,7 @@ ${table(
   ],
   first?.certainty.thresholds.map(({ asked, threshold }, row) => [
     percent(asked),
-    threshold === null ? "cannot be promised" : sureness(threshold),
+    threshold === null ? "cannot be promised" : percent(threshold),
     ...splits.flatMap(({ certainty: { thresholds } }) => {
       const one = thresholds[row];
       return one === undefined || threshold === null

@@ -56,7 +56,7 @@ export function drawChart(chart: Chart): Html {
   const y = (value: number) => height - BOTTOM - ((value - low) / (high - low)) * (height - TOP - BOTTOM);
   const marks = niceTicks(first, last, 6, 1).filter((place) => place >= first && place <= last);
   return html`<figure class="chart"><figcaption><b>${title}</b>${lines.map(legend)}</figcaption>
-<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-t"><title id="${id}-t">${description}</title>
+<svg class="of-${chart.shape ?? "wide"}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-t"><title id="${id}-t">${description}</title>
 ${ticks.map(
   (
     tick,

@@ -1,7 +1,7 @@
 import { drawChart } from "./chart.js";
 import type { ReportData, SplitReport } from "./data.js";
 import { counted, intervalOf, measured, percent, SPLIT_TITLES, SPLIT_WORDS, whole } from "./format.js";
-import { mainSplit } from "./groups.js";
+import { splitsInOrder } from "./groups.js";
 import { type Html, html } from "./html.js";
 import { table } from "./table.js";
 
@@ -13,9 +13,9 @@ const PURPOSES = {
 
 /** The section of the measures: each with its interval, for every split. */
 export function measuresSection(data: ReportData): Html {
-  const { splits } = data;
-  const names = splits[0]?.measures ?? [];
-  const main = splits.find(({ split }) => split === mainSplit(data));
+  const splits = splitsInOrder(data).flatMap((name) => data.splits.filter(({ split }) => split === name));
+  const [main] = splits;
+  const names = main?.measures ?? [];
   return html`<section id="measures" aria-labelledby="measures-h"><h2 id="measures-h">Measures</h2>
 <p class="lead">Below each figure stands its interval at 95 %: how far chance may have moved it, given how many photos were counted.</p>
 ${table(

@@ -99,6 +99,25 @@ describe("composeReport", () => {
     expect(mismatches(empty)).toEqual([]);
   });
 
+  test("says which epoch was kept, were it the weights from before the first", async () => {
+    const data = madeUpReport({ classes: ["a", "b"], perClass: 10, paths: [] });
+    expect(await composeReport(data)).toContain("Kept is epoch 2, the best on the validation photos");
+    const untrained = { ...data, training: { ...data.training, kept: 0 } };
+    expect(await composeReport(untrained)).toContain("Kept are the weights from before the first epoch");
+    const last = { ...data, training: { ...data.training, kept: null } };
+    expect(await composeReport(last)).toContain("The last one has a training loss");
+  });
+
+  test("says what the calibration error means beside that of exact probabilities", async () => {
+    const data = madeUpReport({ classes: ["a", "b"], perClass: 10, paths: [] });
+    expect(await composeReport(data)).toContain("they say nothing against the probabilities");
+    const splits = data.splits.map((split) => ({
+      ...split,
+      calibrationError: { value: 0.05, interval: null },
+    }));
+    expect(await composeReport({ ...data, splits })).toContain("the classifier is surer than it should be");
+  });
+
   test("133 classes and 20,000 photos are below 25 MB", async () => {
     const classes = Array.from({ length: 133 }, (_, index) => `A breed of dogs with the number ${index}`);
     const gone = join(folder, "gone.jpg");

@@ -9,7 +9,6 @@ export const STYLE = `
 --good:#5cc9a2;--bad:#ff9a91;--missing:#3a4046;--right-rgb:0 114 178;--wrong-rgb:176 88 8;--cell-text:#ffffff;--least:.25;--span:.7}}
 *{box-sizing:border-box}
 html{scroll-padding-top:1rem;-webkit-text-size-adjust:100%}
-@media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 body{margin:0;background:var(--ground);color:var(--text);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;overflow-wrap:anywhere}
 a{color:var(--accent);text-underline-offset:.15em;text-decoration-thickness:1px}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:3px}
@@ -58,6 +57,7 @@ th,td{padding:.42rem .9rem .42rem 0;text-align:left;vertical-align:top;border-bo
 th:not(:last-child),td:not(:last-child){padding-right:1.6rem}
 thead th{color:var(--faint);font-size:.88rem;vertical-align:bottom;white-space:nowrap}
 td small,th small{display:block;overflow-wrap:normal}
+tbody th:has(small){min-width:11rem}
 .number{text-align:right;white-space:nowrap}
 th button{font:inherit;color:inherit;background:none;border:0;padding:.15rem .1rem;margin:-.15rem 0;cursor:pointer;min-height:24px}
 th button:hover{color:var(--accent)}
@@ -160,7 +160,7 @@ dialog::backdrop{background:rgb(0 0 0/.55)}
 .dialog-head h2{font-size:1.2rem;margin:.2rem 0}
 dialog button{font:inherit;color:inherit;background:var(--raised);border:1px solid var(--rule);border-radius:6px;padding:.3rem .9rem;cursor:pointer;flex:none}
 footer{color:var(--faint);font-size:.88rem;border-top:1px solid var(--rule);padding-top:1rem}
-@media (max-width:34rem){.gallery{grid-template-columns:repeat(auto-fill,minmax(11rem,1fr))}body{font-size:15px}h1{font-size:1.8rem}.facts{grid-template-columns:minmax(0,1fr)}.facts div{grid-template-columns:8rem minmax(0,1fr)}.photos li{width:8rem}.matrix td{min-width:2.1rem;height:2.1rem}}
+@media (max-width:34rem){.chart>.of-wide .mark{font-size:18px}.gallery{grid-template-columns:repeat(auto-fill,minmax(11rem,1fr))}body{font-size:15px}h1{font-size:1.8rem}.facts{grid-template-columns:minmax(0,1fr)}.facts div{grid-template-columns:8rem minmax(0,1fr)}.photos li{width:8rem}.matrix td{min-width:2.1rem;height:2.1rem}}
 @page{margin:14mm}
 @media print{:root{color-scheme:light;--ground:#fff;--raised:#fff;--text:#000;--faint:#444;--rule:#bbb;--accent:${COLOURS.blue};--orange:${COLOURS.orange};--good:#00694b;--bad:#b3261e;--cell-text:#000;--missing:${COLOURS.missing};--wrong-rgb:217 115 13;--least:.1;--span:.6}
 body{font-size:10pt}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}nav,.skip,.filter,.back{display:none}.page{display:block;max-width:none;padding:0}

@@ -30,12 +30,13 @@ export function usage({ run }: Pick<ReportData, "run">): {
 } {
   return {
     shell: `headstart predict ${shellWord(run)} PHOTO
+headstart predict ${shellWord(run)} PHOTO --accuracy 0.95
 headstart predict ${shellWord(run)} FOLDER --csv`,
     typescript: `import { Classifier } from "headstart";
 
 const classifier = await Classifier.load(${JSON.stringify(run)});
 const best = await classifier.predict("photo.jpg");
-console.log(best.className, best.probability);
+console.log(best.className, best.probability, best.confident);
 await classifier.close();`,
     python: `import json
 
