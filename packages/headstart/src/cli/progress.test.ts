@@ -43,6 +43,19 @@ test("lines: beginning and end of each phase, and at most one in five seconds be
   expect(streams.out()).toBe("");
 });
 
+test("minor phases are worth no line unless they take long", async () => {
+  const { show, streams } = await display();
+  show(0, "comparing photos", 1, 300);
+  show(1.9, "comparing photos", 300, 300);
+  show(2, "judging labels", 1, 300, "round 1 of 2");
+  show(8, "judging labels", 200, 300, "round 1 of 2");
+  show(9, "judging labels", 300, 300, "round 1 of 2");
+  expect(streams.err().split("\n").slice(0, -1)).toEqual([
+    "judging labels, round 1 of 2: 200 of 300, 33 photos/s, 3.0 s left",
+    "judging labels, round 1 of 2: 300 photos done in 7.0 s, 43 photos/s",
+  ]);
+});
+
 test("downloads are counted in bytes, each file for itself; one of unknown size as far as it has come", async () => {
   const { show, streams } = await display();
   show(0, "downloading", 0, 90e6, "resnet50.h5");

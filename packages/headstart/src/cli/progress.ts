@@ -32,6 +32,18 @@ const WITHOUT_END = new Set(["training", "validating", "measuring"]);
 /** Phases that are mostly over at once, so that their beginning is not worth a line. */
 const WITHOUT_BEGINNING = new Set(["reading photos", "validating"]);
 
+/** Phases that are worth no line at all unless they take long. */
+const MINOR = new Set([
+  "looking at photos",
+  "comparing photos",
+  "judging labels",
+  "explaining",
+  "drawing photos",
+]);
+
+/** What is long for a minor phase, in seconds. */
+const LONG = 2;
+
 /** The least time between two lines of one phase, in milliseconds. */
 const LINE_EVERY = 5000;
 
@@ -145,7 +157,7 @@ export class ProgressDisplay {
   #begin(current: Current): void {
     const { total, phase } = current;
     // What is not counted has a single step, of which a bar has nothing to show.
-    if ((this.#style === "bar" && total > 1) || WITHOUT_BEGINNING.has(phase)) return;
+    if ((this.#style === "bar" && total > 1) || WITHOUT_BEGINNING.has(phase) || MINOR.has(phase)) return;
     const isCounted = total > 1;
     this.#terminal.say(isCounted ? `${label(current)}: ${amount(total, phase)}` : label(current));
   }
@@ -157,6 +169,7 @@ export class ProgressDisplay {
     if (current === undefined || WITHOUT_END.has(current.phase)) return;
     const { phase, done, first, start } = current;
     const seconds = (now - start) / 1000;
+    if (MINOR.has(phase) && seconds < LONG) return;
     const speed = done > first && seconds > 0 ? ` in ${duration(seconds)}${rateOf(current, now)}` : "";
     const stored = phase === "features" && done === first ? ", all stored already" : "";
     this.#terminal.say(`${label(current)}: ${amount(done, phase)} done${speed}${stored}`);

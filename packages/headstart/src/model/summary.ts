@@ -18,6 +18,7 @@ import {
   type Graph,
   inferShapes,
   type Node,
+  prune,
   type Tensor,
 } from "../onnx/index.js";
 import { readClassifier } from "./classifier.js";
@@ -105,7 +106,9 @@ export async function summarise(path: string, options: SummaryOptions = {}): Pro
     );
   const { graph } = classifier;
   const { backbone, classes, imageSize } = readProvenance(graph);
-  const shaped = inferShapes(graph);
+  // What says how unlike the training photos a photo is belongs to no layer.
+  const network = graph.outputs.map(({ name }) => name).filter((name) => name !== "unlike");
+  const shaped = inferShapes(prune(graph, network));
   const found = findFeatures(shaped);
   const rows = listRows(shaped, (output) => output === found.logits);
   const count = shaped.values.get(found.features)?.shape?.at(-1);

@@ -57,8 +57,8 @@ export interface WrittenReport {
  *   refuses, `INTERRUPTED` when the signal asks for it
  *
  * @example
- * import { checkPhotos, report } from "headstart";
- * const written = await report("runs/1", { check: await checkPhotos("photos") });
+ * import { report } from "headstart";
+ * const written = await report("runs/1", { out: "site/report.html" });
  * console.log(written.report, written.bytes);
  */
 export async function report(run: string, options: ReportOptions = {}): Promise<WrittenReport> {

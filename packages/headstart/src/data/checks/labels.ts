@@ -2,7 +2,7 @@ import { confidentLearning, doubtOf, type LabelledProbabilities, prune } from ".
 import { type CheckedPhoto, type Finding, named } from "./finding.js";
 
 /** A photo is named if another class is more probable than its label by more than this. */
-const LEAST_MARGIN = 0.45;
+const LEAST_MARGIN = 0.6;
 
 /**
  * The strength of the L2 penalty of the two rounds, on features of unit variance. The first is strong, so that wrong labels are not learned by
@@ -15,7 +15,7 @@ export interface DoubtfulLabel {
   readonly row: number;
   /** The class that it is taken for. */
   readonly other: number;
-  /** By how much that class is more probable than the label: above 0.45, at most 1. */
+  /** By how much that class is more probable than the label: above 0.6, at most 1. */
   readonly margin: number;
 }
 
@@ -56,11 +56,11 @@ export function labelFindings(
       {
         kind: "label",
         severity: "warning",
-        confidence: (1 + margin) / 2,
+        confidence: margin,
         photos: [named(photo)],
         sentence: `${photo.name} is labelled ${photo.className} and looks like ${suggested}.`,
         advice: `Look at it: move it to ${suggested} if that is what it shows, or take it out if it shows both or neither.`,
-        details: { suggested, margin },
+        details: { suggested },
         movable: [photo.name],
       },
     ];

@@ -167,6 +167,21 @@ describe("quarantine", () => {
     expect(contents(photos)["train/cat/1.jpg"]).toBe("one");
   });
 
+  test("can be stopped between two photos, and put back", async () => {
+    const folder = folderWith(FILES);
+    const photos = join(folder, "photos");
+    const before = contents(photos);
+    let asked = 0;
+    // Stops before the second photo.
+    const signal = Object.defineProperty(new AbortController().signal, "aborted", { get: () => asked++ > 0 });
+    await expect(
+      quarantine(photos, moves("train/cat/1.jpg", "train/cat/2.jpg"), { signal }),
+    ).rejects.toMatchObject({ code: "INTERRUPTED", message: expect.stringContaining("1 photo of 2") });
+    expect(Object.keys(contents(photos))).toHaveLength(2);
+    expect((await undoQuarantine(photos)).restored).toEqual(["train/cat/1.jpg"]);
+    expect(contents(photos)).toEqual(before);
+  });
+
   test("is beside the photos' folder by default", () => {
     expect(quarantineFolder("/data/photos/")).toBe("/data/quarantine/photos");
   });

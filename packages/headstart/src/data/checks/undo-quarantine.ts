@@ -27,12 +27,18 @@ export interface Restored {
 const UNDONE = "undone.jsonl";
 
 /**
- * Puts back what {@link quarantine} moved out of a folder, all of it, the last first. A place that is taken by another file meanwhile is left as
+ * Puts back what `fixPhotos` moved out of a folder, all of it, the last first. A place that is taken by another file meanwhile is left as
  * it is, and so is its photo in quarantine. Folders that become empty in quarantine are removed; journals stay, under another name.
  *
  * @param photos - the folder
  * @param folder - where its photos were moved to (default: {@link quarantineFolder})
  * @throws HeadstartError `STORAGE` if the disk refuses, `INVALID_RUN` if a journal is not one
+ *
+ * @example
+ * import { undoQuarantine } from "headstart";
+ * const { restored, left } = await undoQuarantine("photos");
+ * console.log(`${restored.length} photos are back`);
+ * for (const { name, reason } of left) console.log(name, reason);
  */
 export async function undoQuarantine(photos: string, folder = quarantineFolder(photos)): Promise<Restored> {
   const restored: string[] = [];

@@ -105,7 +105,7 @@ describe("composeReport", () => {
     const untrained = { ...data, training: { ...data.training, kept: 0 } };
     expect(await composeReport(untrained)).toContain("Kept are the weights from before the first epoch");
     const last = { ...data, training: { ...data.training, kept: null } };
-    expect(await composeReport(last)).toContain("The last one has a training loss");
+    expect(await composeReport(last)).toContain("Kept is the last one: it has a training loss");
   });
 
   test("says what the calibration error means beside that of exact probabilities", async () => {

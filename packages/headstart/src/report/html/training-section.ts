@@ -81,7 +81,7 @@ ${
         `Kept are the weights from before the first ${unit}: none was better on the validation photos.`
       }${
         said !== undefined &&
-        html`${keptOne === undefined ? `The last one` : `Kept is ${unit} ${keptOne.epoch}, the best on the validation photos: it`} has a training loss of ${said.loss.toFixed(4)}${
+        html`${keptOne === undefined ? `Kept is the last one: it` : `Kept is ${unit} ${keptOne.epoch}, the best on the validation photos: it`} has a training loss of ${said.loss.toFixed(4)}${
           said.validationLoss !== null &&
           html` and, on the validation photos, a loss of ${said.validationLoss.toFixed(4)} and an accuracy of ${percent(said.validationAccuracy)}`
         }.`
