@@ -23,9 +23,9 @@ export interface Calibration {
   readonly temperature: number;
   /** Number of photos that it was fitted on. */
   readonly photos: number;
-  /** The confidence from which on answers are trusted, for each of {@link ACCURACIES}. */
+  /** The confidence from which on answers are trusted, for each accuracy that may be asked for. */
   readonly thresholds: readonly PromisedAccuracy[];
-  /** What makes sets of classes of probabilities, for each of {@link COVERAGES}. */
+  /** What makes sets of classes of probabilities, for each coverage that may be asked for. */
   readonly sets: readonly Conformal[];
 }
 

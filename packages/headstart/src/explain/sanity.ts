@@ -1,5 +1,5 @@
 import { HeadstartError } from "../errors.js";
-import { elementBytes, type Graph, type Node, type Tensor } from "../onnx/index.js";
+import { elementBytes, type Graph, type Node, prune, type Tensor } from "../onnx/index.js";
 import type { Random } from "../random.js";
 import type { HeatMap } from "./mapper.js";
 
@@ -7,16 +7,15 @@ import type { HeatMap } from "./mapper.js";
 const LAYERS = new Set(["Conv", "Gemm", "MatMul"]);
 
 /**
- * Names of the weights of a network's last layers: convolutions and fully connected layers.
+ * Names of the weights of a classifier's last layers before its output `logits`: convolutions and fully connected layers.
  *
- * @param graph - the network
+ * @param graph - the classifier
  * @param count - of how many layers
  * @returns names of initializers, the last layer's first
  */
 export function lastWeights(graph: Graph, count: number): string[] {
-  const makers = new Map(
-    graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)),
-  );
+  const { nodes } = prune(graph, ["logits"]);
+  const makers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
   const weightOf = ({ inputs }: Node): string | undefined => {
     for (let name = inputs[1] ?? ""; ; ) {
       if (graph.initializers.has(name)) return name;
@@ -26,7 +25,7 @@ export function lastWeights(graph: Graph, count: number): string[] {
       name = maker.inputs[0] ?? "";
     }
   };
-  const names = graph.nodes.filter(({ op }) => LAYERS.has(op)).flatMap((node) => weightOf(node) ?? []);
+  const names = nodes.filter(({ op }) => LAYERS.has(op)).flatMap((node) => weightOf(node) ?? []);
   return [...new Set(names.reverse())].slice(0, count);
 }
 

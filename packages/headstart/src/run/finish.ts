@@ -30,7 +30,8 @@ export async function finish(context: RunContext, classifier: TrainedClassifier)
     return labels.length === 0 ? null : answerCurves(probabilities[split], labels, dataset.classes.length);
   };
   await writeAnswerCurves(folder, { validation: curvesOf("validation"), test: curvesOf("test") });
-  for (const message of sentences(truncated.length, dataset.skipped.length)) report({ kind: "note", message });
+  for (const message of sentences(truncated.length, dataset.skipped.length))
+    report({ kind: "note", message });
   await writeMetrics(folder, metrics);
   // Nothing is left to go on with.
   for (const file of [RUN_FILES.checkpoint, RUN_FILES.int8]) await rm(join(folder, file), { force: true });

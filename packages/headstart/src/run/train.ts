@@ -106,7 +106,7 @@ export async function train(photos: string, options: TrainOptions = {}): Promise
  */
 export async function resume(
   folder: string,
-  options: HowToTrain & Pick<TrainOptions, "offline"> = {},
+  options: Pick<TrainOptions, "offline" | "report" | "signal" | "onProgress"> = {},
 ): Promise<Run> {
   const absolute = resolve(folder);
   const choices = await readChoices(absolute);

@@ -35,10 +35,16 @@ const EXTENSIONS: Readonly<Record<PhotoFormat, readonly string[]>> = {
 export function unreadableFindings(skipped: readonly Skipped[], failed: readonly Skipped[]): Finding[] {
   return [
     ...failed.map(({ name, reason }) =>
-      finding("broken", "error", name, `${name} cannot be decoded: ${reason.replace(/\.$/, "")}.`, {
-        advice: "Bring the photo from where it came from again, or take it out: it is not used.",
-        isMovable: true,
-      }),
+      finding(
+        "broken",
+        "error",
+        name,
+        `${name} cannot be decoded: ${reason.replace(/^The photo cannot be decoded: |\.$/g, "")}.`,
+        {
+          advice: "Bring the photo from where it came from again, or take it out: it is not used.",
+          isMovable: true,
+        },
+      ),
     ),
     ...skipped.map(({ name, reason }) => {
       if (reason === "empty file")

@@ -12,9 +12,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { folderWith } from "../../../test/support/temporary.js";
 import { quarantine } from "./quarantine.js";
 import { quarantineFolder } from "./quarantine-folder.js";
@@ -166,6 +167,21 @@ describe("quarantine", () => {
     ).rejects.toThrow("is inside");
     expect(contents(photos)["train/cat/1.jpg"]).toBe("one");
   });
+
+  test.runIf(existsSync("/dev/shm") && statSync("/dev/shm").dev !== statSync(tmpdir()).dev)(
+    "refuses a quarantine on another disk",
+    async () => {
+      const folder = folderWith(FILES);
+      const photos = join(folder, "photos");
+      const place = mkdtempSync("/dev/shm/quarantine-");
+      onTestFinished(() => rmSync(place, { recursive: true }));
+      await expect(quarantine(photos, moves("train/cat/1.jpg"), { folder: place })).rejects.toThrow(
+        "on another disk",
+      );
+      expect(contents(photos)["train/cat/1.jpg"]).toBe("one");
+      expect(readdirSync(place)).toEqual([]);
+    },
+  );
 
   test("can be stopped between two photos, and put back", async () => {
     const folder = folderWith(FILES);

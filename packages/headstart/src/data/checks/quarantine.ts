@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, realpath, rename } from "node:fs/promises";
+import { mkdir, open, readdir, realpath, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HeadstartError } from "../../errors.js";
 import { errorCode, storageError } from "../../files.js";
@@ -57,6 +57,7 @@ export async function quarantine(
         "Choose a folder outside, where its photos are not read as a class.",
       );
     for (const { name } of moves) checkName(name);
+    if ((await stat(folder)).dev !== (await stat(root.real)).dev) throw otherDisk(folder);
     const session = await newSession(folder);
     const target = await openRoot(join(session, PHOTOS));
     const moved: string[] = [];
@@ -87,7 +88,8 @@ export async function quarantine(
     }
     return { folder: session, moved };
   } catch (error) {
-    throw otherDisk(error, folder) ?? storageError(error, folder);
+    // Two places of one device may still be two mounts.
+    throw errorCode(error) === "EXDEV" ? otherDisk(folder, error) : storageError(error, folder);
   }
 }
 
@@ -107,12 +109,11 @@ async function newSession(folder: string): Promise<string> {
   }
 }
 
-function otherDisk(error: unknown, folder: string): HeadstartError | undefined {
-  if (errorCode(error) !== "EXDEV") return undefined;
+function otherDisk(folder: string, cause?: unknown): HeadstartError {
   return new HeadstartError(
     "STORAGE",
     `${folder} is on another disk than the photos.`,
     "Choose a folder on the same disk: photos are moved, never copied.",
-    { cause: error },
+    { cause },
   );
 }
