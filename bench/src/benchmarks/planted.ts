@@ -34,7 +34,7 @@ type Set_ = (typeof SETS)[number];
 const SEEDS = [0, 1, 2];
 
 /** Photos of another set that are put into a class, one at a time. */
-const TRIALS = 60;
+const TRIALS = 200;
 
 /** Every tenth training photo is copied to the validation photos, in each way. */
 const COPIED = 10;

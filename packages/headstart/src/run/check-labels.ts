@@ -2,16 +2,24 @@ import {
   type DoubtfulLabel,
   doubtfulLabels,
   gatherRows,
+  type LabelledProbabilities,
   ROUNDS_L2,
   type Rows,
   suspectLabels,
 } from "../data/index.js";
+import { applyTemperature, fitTemperature } from "../evaluation/index.js";
 import { createRandom } from "../random.js";
 import type { Runtime } from "../runtime/index.js";
 import { crossValidate } from "../training/cross-validate.js";
 
 /** Classes with fewer photos are passed over: without one of them, a model knows too little of the class to say what is not of it. */
 const FEWEST = 5;
+
+/** Where a larger share of the labels is suspect, the features say nothing of the classes. */
+const MOST_SUSPECT = 0.5;
+
+/** Probabilities below this count as this. */
+const LEAST_PROBABILITY = 1e-12;
 
 /** Photos whose labels are judged, each content once. */
 export interface JudgedPhotos {
@@ -32,7 +40,7 @@ export interface JudgeOptions {
 
 /**
  * Labels that the other photos contradict, in two rounds of cross-validation: the first says whose labels to doubt, and the second judges by
- * models that were not fitted on those.
+ * models that were not fitted on those. Without answers better than chance, nothing is named.
  *
  * @throws HeadstartError as `crossValidate`
  */
@@ -69,11 +77,28 @@ export async function findDoubtfulLabels(
     });
     return { probabilities, labels: photos.labels, classes: judged.length };
   };
-  const first = await round(1, new Set());
-  const second = await round(2, suspectLabels(first));
+  const suspects = suspectLabels(await round(1, new Set()));
+  if (suspects.size > MOST_SUSPECT * rows.length) return [];
+  const second = tempered(await round(2, suspects), suspects);
   return doubtfulLabels(second).map(({ row, other, margin }) => ({
     row: rows[row] ?? 0,
     other: judged[other] ?? 0,
     margin,
   }));
+}
+
+/**
+ * Probabilities that are as sure as the answers about the photos that are not suspect warrant (temperature scaling), so that they mean the same
+ * for any number of classes and any strength of the penalty.
+ */
+function tempered(given: LabelledProbabilities, suspects: ReadonlySet<number>): LabelledProbabilities {
+  const { labels, classes } = given;
+  const logits = given.probabilities.map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
+  const kept = [...labels.keys()].filter((row) => !suspects.has(row));
+  const temperature = fitTemperature({
+    logits: gatherRows({ values: logits, width: classes }, kept).values,
+    labels: kept.map((row) => labels[row] ?? 0),
+    classes,
+  });
+  return { ...given, probabilities: Float32Array.from(applyTemperature(logits, classes, temperature)) };
 }

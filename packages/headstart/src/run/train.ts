@@ -1,10 +1,11 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DEFAULT_BACKBONE, loadBackbone } from "../backbones/index.js";
-import type { Dataset, Skipped } from "../data/index.js";
+import { count, type Dataset, type Skipped } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { Runtime } from "../runtime/index.js";
 import { begin, fetching, readPhotos, type TrainingOptions } from "./begin.js";
+import type { Check } from "./check.js";
 import { checkRun } from "./check-run.js";
 import { trainClassifier } from "./classifier.js";
 import { networkOf, type RunNetwork } from "./context.js";
@@ -23,7 +24,7 @@ import { RunLog } from "./log.js";
 import { type Metrics, readMetrics } from "./metrics.js";
 import { choosePrecision } from "./precision.js";
 import type { OnProgress } from "./progress.js";
-import { report } from "./report.js";
+import { report as writeReport } from "./report.js";
 
 /** Choices for {@link train}. Everything has a default. */
 export interface TrainOptions extends TrainingOptions {
@@ -37,7 +38,7 @@ export interface TrainOptions extends TrainingOptions {
   /** The run's name. Default: the next number. */
   readonly name?: string;
   /**
-   * Whether to check the photos at the end and to write `report.html` and the model card; {@link report} does so later. Default: true.
+   * Whether to check the photos at the end and to write `report.html` and the model card; `report` does so later. Default: true.
    */
   readonly report?: boolean;
 }
@@ -113,7 +114,8 @@ export async function resume(
   const finished = await readRun(absolute);
   if (finished !== undefined) {
     const isTold = options.report === false || (await isThere(join(absolute, RUN_FILES.report)));
-    if (!isTold) await tell(absolute, options);
+    if (!isTold)
+      await logged(absolute, options.onProgress, (onProgress) => tell(absolute, { ...options, onProgress }));
     options.onProgress?.({
       kind: "note",
       message: isTold
@@ -155,10 +157,23 @@ async function isThere(path: string): Promise<boolean> {
 async function tell(folder: string, { signal, onProgress }: HowToTrain): Promise<void> {
   const watched = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
   const check = await checkRun(folder, watched);
-  await report(folder, { ...watched, ...(check && { check }) });
+  const message = check && healthSentence(check.findings);
+  if (message !== undefined) onProgress?.({ kind: "note", message });
+  await writeReport(folder, { ...watched, ...(check && { check }) });
 }
 
-/** From photos that have been found to a finished run: the way of a photo, from top to bottom. */
+/** What a check found, in a sentence; nothing where it is nothing of weight. */
+function healthSentence(findings: Check["findings"]): string | undefined {
+  const counted = (["error", "warning"] as const).flatMap((severity) => {
+    const number = findings.filter((finding) => finding.severity === severity).length;
+    return number === 0 ? [] : [count(number, severity)];
+  });
+  return counted.length === 0
+    ? undefined
+    : `${counted.join(" and ")} about the photos: the report shows them, and headstart check says what to do.`;
+}
+
+/** From photos that have been found to a finished run, and to what is told of it. */
 async function carryOut(
   folder: string,
   choices: RunChoices,
@@ -166,12 +181,43 @@ async function carryOut(
   found: Dataset,
   { report: isToReport = true, signal, onProgress }: HowToTrain,
 ): Promise<Run> {
+  return await logged(folder, onProgress, async (onReport) => {
+    const how = { ...(signal && { signal }), onProgress: onReport };
+    const run = await trainAndMeasure(folder, choices, network, found, how);
+    if (isToReport) await tell(folder, how);
+    return run;
+  });
+}
+
+/** Does some work on a run, all of which its log tells. */
+async function logged<T>(
+  folder: string,
+  onProgress: OnProgress | undefined,
+  work: (onReport: OnProgress) => Promise<T>,
+): Promise<T> {
   const log = RunLog.open(folder, onProgress);
-  const onReport: OnProgress = (progress) => log.report(progress);
+  try {
+    return await work((progress) => log.report(progress));
+  } catch (error) {
+    log.failed(error);
+    throw error;
+  } finally {
+    await log.close();
+  }
+}
+
+/** The way of a photo, from top to bottom. */
+async function trainAndMeasure(
+  folder: string,
+  choices: RunChoices,
+  network: RunNetwork,
+  found: Dataset,
+  { signal, onProgress: report }: { readonly signal?: AbortSignal; readonly onProgress: OnProgress },
+): Promise<Run> {
   const runtime = Runtime.start(choices);
   try {
     await writeData(folder, found);
-    onReport({
+    report({
       kind: "found",
       folder,
       classes: found.classes,
@@ -181,21 +227,16 @@ async function carryOut(
     });
     const { backbone } = network;
     if (choices.backbone !== DEFAULT_BACKBONE)
-      onReport({ kind: "note", message: `${backbone.name}: photos are prepared ${backbone.preparation}` });
+      report({ kind: "note", message: `${backbone.name}: photos are prepared ${backbone.preparation}` });
     const context = await choosePrecision(
-      { folder, choices, ...network, runtime, report: onReport, ...(signal && { signal }) },
+      { folder, choices, ...network, runtime, report, ...(signal && { signal }) },
       found,
     );
     const classifier = await trainClassifier(context, found);
     const metrics = await finish(context, classifier);
-    if (isToReport) await tell(folder, { ...(signal && { signal }), onProgress: onReport });
     const { classes, skipped } = classifier.dataset;
     return { folder, model: join(folder, RUN_FILES.model), classes, metrics, skipped };
-  } catch (error) {
-    log.failed(error);
-    throw error;
   } finally {
     await runtime.close();
-    await log.close();
   }
 }

@@ -77,7 +77,7 @@ describe("confident learning", () => {
     expect(wrong.filter((row) => suspects.has(row)).length / wrong.length).toBeGreaterThan(0.8);
     // Those are named, and no others, whose true class is far more probable than their label.
     const probability = (row: number, c: number | undefined) => probabilities[row * classes + (c ?? 0)] ?? 0;
-    const clear = wrong.filter((row) => probability(row, truths[row]) - probability(row, labels[row]) > 0.6);
+    const clear = wrong.filter((row) => probability(row, truths[row]) - probability(row, labels[row]) > 0.65);
     expect(clear.length).toBeGreaterThan(10);
     const named = doubtfulLabels(given);
     expect(named.map(({ row }) => row).sort((a, b) => a - b)).toEqual(clear);

@@ -2,7 +2,7 @@ import { confidentLearning, doubtOf, type LabelledProbabilities, prune } from ".
 import { type CheckedPhoto, type Finding, named } from "./finding.js";
 
 /** A photo is named if another class is more probable than its label by more than this. */
-const LEAST_MARGIN = 0.6;
+const LEAST_MARGIN = 0.65;
 
 /**
  * The strength of the L2 penalty of the two rounds, on features of unit variance. The first is strong, so that wrong labels are not learned by
@@ -15,7 +15,7 @@ export interface DoubtfulLabel {
   readonly row: number;
   /** The class that it is taken for. */
   readonly other: number;
-  /** By how much that class is more probable than the label: above 0.6, at most 1. */
+  /** By how much that class is more probable than the label: above 0.65, at most 1. */
   readonly margin: number;
 }
 
@@ -33,7 +33,7 @@ export function suspectLabels(first: LabelledProbabilities): Set<number> {
  * models that learned neither from the photo nor from those whose labels the first round doubted. Wrong labels pull probabilities towards
  * one another, so that the first round misses a quarter of them; without them, most stand out.
  *
- * @param second - probabilities from models that were not fitted on {@link suspectLabels}
+ * @param second - calibrated probabilities from models that were not fitted on {@link suspectLabels}
  */
 export function doubtfulLabels(second: LabelledProbabilities): DoubtfulLabel[] {
   return second.labels

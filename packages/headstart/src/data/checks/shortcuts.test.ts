@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../random.js";
 import type { Appearance } from "./appearance.js";
-import { fisher, type Seen, shortcutFindings } from "./shortcuts.js";
+import { fisher } from "./fisher.js";
+import { type Seen, shortcutFindings } from "./shortcuts.js";
 
 /** Photos whose appearance has nothing to do with their class, but for what `change` makes of it. */
 function photos(
