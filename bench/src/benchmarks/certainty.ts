@@ -14,7 +14,7 @@ import {
 import { Classifier } from "../../../packages/headstart/dist/model/index.js";
 import { createRandom } from "../../../packages/headstart/dist/random.js";
 import { answerPhotos } from "../../../packages/headstart/dist/run/answer-photos.js";
-import { readCheckInputs } from "../../../packages/headstart/dist/run/check-inputs.js";
+import { asByDefault, readCheckInputs } from "../../../packages/headstart/dist/run/check-inputs.js";
 import { type Run, train } from "../../../packages/headstart/dist/run/index.js";
 import { Runtime } from "../../../packages/headstart/dist/runtime/index.js";
 import { fitLinearHead } from "../../../packages/headstart/dist/training/index.js";
@@ -94,7 +94,7 @@ async function measureSets(set: string, parts: Record<string, number>): Promise<
   const unique = [...new Map(photos.map((photo) => [photo.digest, photo])).values()];
   const runtime = Runtime.start();
   const backbone = await loadBackbone(DEFAULT_BACKBONE);
-  const { features } = await readCheckInputs({ runtime, backbone }, unique);
+  const { features } = await readCheckInputs({ ...asByDefault(backbone), runtime }, unique);
   const labels = unique.map(({ className }) => names.indexOf(className));
   const classes = names.length;
   const { values, width } = features;

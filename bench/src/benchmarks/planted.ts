@@ -10,7 +10,7 @@ import {
 } from "../../../packages/headstart/dist/data/index.js";
 import { createRandom } from "../../../packages/headstart/dist/random.js";
 import { checkPhotos } from "../../../packages/headstart/dist/run/check.js";
-import { readCheckInputs } from "../../../packages/headstart/dist/run/check-inputs.js";
+import { asByDefault, readCheckInputs } from "../../../packages/headstart/dist/run/check-inputs.js";
 import { findDoubtfulLabels } from "../../../packages/headstart/dist/run/check-labels.js";
 import { Runtime } from "../../../packages/headstart/dist/runtime/index.js";
 import type { Result } from "../measure.js";
@@ -201,7 +201,7 @@ interface Opened {
 async function open(runtime: Runtime, set: Set_): Promise<Opened> {
   const { photos, classes } = await scanLabelled(folderOf(set));
   const unique = [...new Map(photos.map((photo) => [photo.digest, photo])).values()];
-  const { features } = await readCheckInputs({ runtime, backbone: await loadBackbone() }, unique);
+  const { features } = await readCheckInputs({ ...asByDefault(await loadBackbone()), runtime }, unique);
   const labels = unique.map(({ className }) => classes.indexOf(className));
   return { photos: unique, features, labels, classes: classes.length };
 }

@@ -9,6 +9,7 @@ import { Terminal } from "../src/cli/terminal.js";
 import type { Finding } from "../src/data/index.js";
 import { galleryPhotos } from "../src/report/html/index.js";
 import { checkRun } from "../src/run/check-run.js";
+import { readFinishedRun } from "../src/run/finished-run.js";
 import { RUN_FILES } from "../src/run/folder.js";
 import { compareRuns, listRuns, report, train } from "../src/run/index.js";
 import { readMetrics } from "../src/run/metrics.js";
@@ -58,7 +59,7 @@ describe("report", () => {
     for (const file of [RUN_FILES.report, RUN_FILES.card, RUN_FILES.answers, RUN_FILES.answerCurves])
       expect(existsSync(join(first, file))).toBe(true);
     const metrics = await readMetrics(first);
-    const data = await reportData(first);
+    const data = await reportData(await readFinishedRun(first));
     expect(data.classes).toEqual(["cat", "dog", "fox"]);
     expect(data.photos).toHaveLength(60);
     expect(data.splits.map(({ split }) => split)).toEqual(["train", "validation", "test"]);
@@ -90,7 +91,7 @@ describe("report", () => {
   });
 
   test("draws where the network looked for the photos in galleries, and for no others", async () => {
-    const data = await reportData(first);
+    const data = await reportData(await readFinishedRun(first));
     const drawn = data.photos.flatMap(({ overlay }, index) => (overlay === undefined ? [] : [index]));
     expect(drawn).toEqual(galleryPhotos(data).sort((a, b) => a - b));
     expect(drawn.length).toBeGreaterThan(0);
@@ -101,7 +102,7 @@ describe("report", () => {
     cpSync(first, gone, { recursive: true });
     const known = JSON.parse(readFileSync(join(gone, RUN_FILES.data), "utf8"));
     writeFileSync(join(gone, RUN_FILES.data), JSON.stringify({ ...known, root: join(folder, "nowhere") }));
-    const data = await reportData(gone);
+    const data = await reportData(await readFinishedRun(gone));
     expect(data.photos.filter(({ overlay }) => overlay !== undefined)).toEqual([]);
     expect(data.performance[0]?.name).toBe("Model");
     const { report: file } = await report(gone);
@@ -109,13 +110,13 @@ describe("report", () => {
   });
 
   test("says what a check found, and what photos seen in training do to the accuracy", async () => {
-    const { photos: shown } = await reportData(first);
+    const { photos: shown } = await reportData(await readFinishedRun(first));
     const named = (split: string) => shown.filter((photo) => photo.split === split).map(({ name }) => name);
     const [seen = "", other = ""] = named("train");
     const [leaked = "", ...rest] = named("test");
     // The check takes all of them to be training photos; the run knows better.
     const findings = [copies(seen, leaked), copies(seen, other), copies(...rest)];
-    const { data } = await reportData(first, { check: { findings } });
+    const { data } = await reportData(await readFinishedRun(first), { check: { findings } });
     expect(data.leaks).toEqual([{ split: "test", leaked: 1, accuracy: 1, without: 1 }]);
     expect(data.findings).toEqual([
       {
@@ -129,18 +130,26 @@ describe("report", () => {
         })),
       },
     ]);
-    expect((await reportData(first)).data.findings).toBeUndefined();
+    expect((await reportData(await readFinishedRun(first))).data.findings).toBeUndefined();
   });
 
-  test("a run's photos are checked where they are still there", async () => {
-    expect((await checkRun(first))?.photos).toBe(60);
+  test("a run's photos are checked once, in the run's splits; those that are gone are not", async () => {
+    const { photos: own } = JSON.parse(readFileSync(join(first, RUN_FILES.data), "utf8"));
+    const known = readFileSync(join(first, RUN_FILES.check), "utf8");
+    const checked = await checkRun(first, { onProgress: () => expect.unreachable("It is known.") });
+    expect(checked).toMatchObject({ photos: own.length, root: photos });
     const moved = join(folder, "moved");
     cpSync(first, moved, { recursive: true });
+    rmSync(join(moved, RUN_FILES.check));
+    expect((await checkRun(moved))?.photos).toBe(60);
+    expect(readFileSync(join(moved, RUN_FILES.check), "utf8")).toBe(known);
     const choices = JSON.parse(readFileSync(join(moved, RUN_FILES.recipe), "utf8"));
     writeFileSync(
       join(moved, RUN_FILES.recipe),
       JSON.stringify({ ...choices, photos: join(folder, "nowhere") }),
     );
+    expect((await checkRun(moved))?.photos).toBe(60);
+    writeFileSync(join(moved, RUN_FILES.check), "{");
     expect(await checkRun(moved)).toBeUndefined();
     expect(await headstart("report", moved)).toContain("report.html");
   });

@@ -53,7 +53,7 @@ const FILES = [
 ];
 /** Of a run that went by gradient steps. */
 const STEP_FILES = [...FILES, "steps.csv"];
-const REPORT_FILES = ["README.md", "report.html"];
+const REPORT_FILES = ["README.md", "check.json", "report.html"];
 const PER_CLASS = 24;
 const work = newFolder();
 const photos = join(work, "photos");
@@ -248,6 +248,7 @@ describe("a run folder", () => {
       "choosing the L2 penalty",
       "epoch",
       "measuring",
+      "looking at photos",
       "comparing photos",
       "judging labels",
     ]);

@@ -1,46 +1,11 @@
-import type { Finding, FindingKind } from "../data/index.js";
+import type { Finding } from "../data/index.js";
+import { FINDING_TITLES } from "../run/finding-titles.js";
 import type { Check } from "../run/index.js";
 import type { Terminal } from "./terminal.js";
 import { percent, printable, shownPath, table, whole } from "./text.js";
 
 /** Sentences that are printed of one kind. */
 const MOST_SENTENCES = 5;
-
-/** What each kind of finding is called in the table. */
-const TITLES: Readonly<Record<FindingKind, string>> = {
-  broken: "cannot be decoded",
-  empty: "empty files",
-  "not-a-photo": "files that are no photos",
-  unused: "files that are not used",
-  truncated: "cut off or damaged",
-  blank: "of one colour",
-  tiny: "tiny",
-  huge: "huge",
-  narrow: "very wide or very high",
-  rotated: "turned by EXIF",
-  extension: "wrong extension",
-  "exact-copies": "exact copies",
-  "exact-copies-across-classes": "exact copies in two classes",
-  "exact-copies-across-splits": "exact copies in two splits",
-  "near-copies": "near copies",
-  "near-copies-across-classes": "near copies in two classes",
-  "near-copies-across-splits": "near copies in two splits",
-  "class-missing": "classes missing on one side",
-  "class-names": "class names nearly the same",
-  "few-photos": "classes with few photos",
-  imbalance: "classes of uneven size",
-  label: "labels that others contradict",
-  outlier: "unlike their class",
-  shortcut: "shortcuts",
-};
-
-/** All kinds of findings, for the help. */
-export const FINDING_KINDS: readonly string[] = Object.keys(TITLES);
-
-/** Whether a word is a kind of finding. */
-export function isFindingKind(word: string): word is FindingKind {
-  return Object.hasOwn(TITLES, word);
-}
 
 /** Prints what a check found: a table of kinds, then the findings of each kind with what to do. */
 export function printCheck(terminal: Terminal, photos: string, check: Check): void {
@@ -56,7 +21,7 @@ export function printCheck(terminal: Terminal, photos: string, check: Check): vo
   terminal.print();
   const rows = kinds.map(([first, findings]) => [
     first.severity,
-    TITLES[first.kind],
+    FINDING_TITLES[first.kind],
     whole(findings.length),
     whole(
       new Set(findings.flatMap((finding) => finding.photos.map(({ name, side }) => `${side}:${name}`))).size,
@@ -68,7 +33,7 @@ export function printCheck(terminal: Terminal, photos: string, check: Check): vo
   for (const [i, line] of lines.entries()) terminal.print(coloured(terminal, kinds[i]?.[0], line));
   for (const [first, findings] of kinds) {
     terminal.print();
-    terminal.print(coloured(terminal, first, `${TITLES[first.kind]} (${first.kind})`));
+    terminal.print(coloured(terminal, first, `${FINDING_TITLES[first.kind]} (${first.kind})`));
     for (const { sentence, confidence } of findings.slice(0, MOST_SENTENCES))
       terminal.print(
         `  ${printable(sentence)}${confidence < 0.995 ? dim(` ${percent(confidence)} sure`) : ""}`,

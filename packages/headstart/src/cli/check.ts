@@ -1,11 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+// Only this file, so that the help is there without all that checks.
+import { FINDING_KINDS } from "../data/checks/finding.js";
 import type { Finding, FindingKind, Quarantined, Restored } from "../data/index.js";
 import type { Check, CheckOptions, Progress } from "../run/index.js";
-import { FINDING_KINDS, isFindingKind, printCheck } from "./check-text.js";
+import { printCheck } from "./check-text.js";
 import { example } from "./context.js";
 import { withInterrupt } from "./interrupt.js";
-import { deviceOption, jsonOption, NETWORK_HELP, threadsOption } from "./options.js";
+import { deviceOption, jsonOption, NETWORK_HELP, seedOption, threadsOption } from "./options.js";
 import { ProgressDisplay } from "./progress.js";
+import { splitOption } from "./recipe-options.js";
 import type { Terminal } from "./terminal.js";
 import { printable, shellPath, shownPath, whole } from "./text.js";
 
@@ -44,6 +47,8 @@ export function addCheck(program: Command, terminal: Terminal): void {
       "--quarantine <folder>",
       "where --fix moves photos (default: quarantine, beside the photos' folder)",
     )
+    .addOption(splitOption())
+    .addOption(seedOption("what the split is drawn from, as for train (default: 0)"))
     .option("--backbone <network>", "the network that photos are compared by (default: efficientnet-lite0)")
     .option("--offline", "fetch nothing: take networks that have been downloaded")
     .addOption(threadsOption())
@@ -148,10 +153,10 @@ async function putBack(
 
 function kindsOf(text: string): FindingKind[] {
   return text.split(",").map((word) => {
-    const kind = word.trim();
-    if (isFindingKind(kind)) return kind;
+    const kind = FINDING_KINDS.find((one) => one === word.trim());
+    if (kind !== undefined) return kind;
     throw new InvalidArgumentError(
-      `There is no kind of finding "${kind}". Kinds are: ${FINDING_KINDS.join(", ")}.`,
+      `There is no kind of finding "${word.trim()}". Kinds are: ${FINDING_KINDS.join(", ")}.`,
     );
   });
 }

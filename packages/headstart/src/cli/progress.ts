@@ -33,13 +33,7 @@ const WITHOUT_END = new Set(["training", "validating", "measuring"]);
 const WITHOUT_BEGINNING = new Set(["reading photos", "validating"]);
 
 /** Phases that are worth no line at all unless they take long. */
-const MINOR = new Set([
-  "looking at photos",
-  "comparing photos",
-  "judging labels",
-  "explaining",
-  "drawing photos",
-]);
+const MINOR = new Set(["looking at photos", "comparing photos", "judging labels", "drawing photos"]);
 
 /** What is long for a minor phase, in seconds. */
 const LONG = 2;

@@ -19,7 +19,7 @@ export function addReport(program: Command, terminal: Terminal): void {
     .command("report")
     .summary("write the report of a run")
     .description(
-      "Checks the photos of a finished run and writes its report: one HTML file with its data, figures, curves, confusion matrix and photos, which loads nothing from the network. Beside it stands README.md, a model card for the Hugging Face hub.",
+      "Writes the report of a finished run, whose photos are checked where that has not been done: one HTML file with its data, figures, curves, confusion matrix and photos, which loads nothing from the network. Beside it stands README.md, a model card for the Hugging Face hub.",
     )
     .argument("<run>", "a run's folder")
     .option("--out <file>", "where the report goes (default: report.html in the run's folder)")
@@ -38,11 +38,9 @@ export function addReport(program: Command, terminal: Terminal): void {
       try {
         const written = await withInterrupt(terminal, async (signal) => {
           const { report } = await import("../run/report.js");
-          const { checkRun } = await import("../run/check-run.js");
-          const check = isChecked ? await checkRun(run, { signal, onProgress }) : undefined;
           return await report(run, {
             ...(out !== undefined && { out }),
-            ...(check && { check }),
+            check: isChecked,
             signal,
             onProgress,
           });

@@ -198,7 +198,7 @@ export class FeatureStore {
     );
   }
 
-  /** Writes what is left and brings the cache within its limit. */
+  /** Writes what is left and brings the cache within its limit. What is there can still be loaded. */
   async close(): Promise<void> {
     await this.flush();
     if (this.#warning === undefined) await this.#budget.settle().catch(() => undefined);

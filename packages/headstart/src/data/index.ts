@@ -15,5 +15,5 @@ export * from "./photos-cache.js";
 export * from "./resize.js";
 export * from "./scan.js";
 export type { FeatureRow } from "./segment.js";
-export { DEFAULT_FRACTIONS, type Fractions, splitOf } from "./split.js";
+export { checkFractions, DEFAULT_FRACTIONS, type Fractions, splitOf } from "./split.js";
 export * from "./view.js";

@@ -7,7 +7,7 @@ import { composeFront, loadBackbone } from "../backbones/index.js";
 import { decodePhoto, FeatureStore } from "../data/index.js";
 import { Runtime } from "../runtime/index.js";
 import { extractFeatures, type FeaturePhoto } from "../training/index.js";
-import { readCheckInputs } from "./check-inputs.js";
+import { asByDefault, readCheckInputs } from "./check-inputs.js";
 import type { Progress } from "./progress.js";
 
 const folder = newFolder();
@@ -57,7 +57,7 @@ test("features are those of train, to the bit, and what photos look like is the 
     const onProgress = (progress: Progress) => {
       if (progress.kind === "progress" && progress.done < progress.total) phases.push(progress.phase);
     };
-    return { ...(await readCheckInputs({ runtime, backbone, onProgress }, photos)), phases };
+    return { ...(await readCheckInputs({ ...asByDefault(backbone), runtime, onProgress }, photos)), phases };
   };
   const cold = await read("cold");
   expect(cold.phases).toContain("features");

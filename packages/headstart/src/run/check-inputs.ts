@@ -13,14 +13,22 @@ import {
   PhotoLoader,
   type Rows,
   readAppearances,
+  readGrey,
   readHeader,
+  rowNumbers,
   SMALL,
 } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { cacheFolder, cacheLimit } from "../files.js";
 import { floats, type Graph, GraphBuilder, merge, uint8 } from "../onnx/index.js";
 import type { Runtime } from "../runtime/index.js";
-import { extractFeatures, type Failures, type FeaturePhoto, RECIPES } from "../training/index.js";
+import {
+  extractFeatures,
+  type Failures,
+  type FeaturePhoto,
+  RECIPES,
+  type Recipe,
+} from "../training/index.js";
 import { type OnProgress, teller } from "./progress.js";
 
 /** What photos are checked by. */
@@ -31,21 +39,34 @@ export interface CheckInputs {
   readonly rows: readonly string[];
   readonly features: Rows;
   readonly appearances: readonly Appearance[];
-  /** Brightness of small pictures, `[N, SMALL * SMALL]`. */
-  readonly grey: Float32Array<ArrayBuffer>;
+  /** Brightness of small pictures, `SMALL * SMALL` numbers each. */
+  readonly grey: Rows;
+}
+
+/** The network whose features photos are compared by, and how photos are prepared for it. */
+export interface CheckNetwork {
+  readonly backbone: Backbone;
+  readonly imageSize: number;
+  readonly resize: Recipe["resize"];
+}
+
+/** A network with photos prepared as the default recipe does, so that its features are found by both. */
+export function asByDefault(backbone: Backbone): CheckNetwork {
+  const { resize, stages } = RECIPES.default;
+  const imageSize = fixedImageSize(backbone) ?? stages[0]?.imageSize ?? backbone.imageSize;
+  return { backbone, imageSize, resize };
 }
 
 /** What reads the photos that are checked. */
-export interface CheckReading {
+export interface CheckReading extends CheckNetwork {
   readonly runtime: Runtime;
-  readonly backbone: Backbone;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
 
 /**
  * Features and appearances of photos, from the store where they are there. A photo whose features are not there yet is decoded once for both;
- * where only its appearance is missing, it is decoded as small as can be.
+ * where only its appearance is missing, it is decoded as small as can be. Features and pictures stay in the store until they are read.
  *
  * @param photos - one of each content
  * @throws HeadstartError `INTERRUPTED` when the signal asks for it; what has been computed is stored
@@ -54,10 +75,7 @@ export async function readCheckInputs(
   reading: CheckReading,
   photos: readonly FeaturePhoto[],
 ): Promise<CheckInputs> {
-  const { backbone, onProgress } = reading;
-  // The features are those that the default recipe trains on.
-  const { resize, stages } = RECIPES.default;
-  const size = fixedImageSize(backbone) ?? stages[0]?.imageSize ?? backbone.imageSize;
+  const { backbone, imageSize: size, resize, onProgress } = reading;
   const { digest, precision } = backbone;
   const preprocessing = JSON.stringify({ resize, ...backbone.preprocessing });
   const options = { limit: cacheLimit() };
@@ -70,12 +88,27 @@ export async function readCheckInputs(
     const others = photos.filter((photo) => missing.has(photo.digest) && !undecoded.has(photo.digest));
     const failures = new Map([...undecoded, ...(await readSmall(reading, others, appearances))]);
     const rows = photos.map((photo) => photo.digest).filter((each) => !failures.has(each));
-    const { features: values, length } = await features.load(rows);
+    const block = (store: FeatureStore, chosen: readonly number[]) =>
+      store.load(chosen.map((row) => rows[row] ?? ""));
+    const seen: Appearance[] = [];
+    for (let start = 0; start < rows.length; start += BLOCK_ROWS) {
+      const chosen = rowNumbers(start, Math.min(rows.length, start + BLOCK_ROWS));
+      seen.push(...readAppearances(await block(appearances, chosen)));
+    }
     return {
       failures,
       rows,
-      features: { values, width: length },
-      ...readAppearances(await appearances.load(rows)),
+      features: {
+        count: rows.length,
+        width: backbone.features,
+        read: async (chosen) => (await block(features, chosen)).features,
+      },
+      appearances: seen,
+      grey: {
+        count: rows.length,
+        width: SMALL ** 2,
+        read: async (chosen) => readGrey(await block(appearances, chosen)),
+      },
     };
   } finally {
     await features.close();
@@ -84,6 +117,9 @@ export async function readCheckInputs(
     if (message !== undefined) onProgress?.({ kind: "note", message });
   }
 }
+
+/** Rows that are read at once. */
+const BLOCK_ROWS = 1024;
 
 /** Where features and appearances go, and the image size that features are of. */
 interface Places {
@@ -94,11 +130,11 @@ interface Places {
 
 /** Features of all photos that have none yet, and appearances of the same. */
 async function readWhole(
-  { runtime, backbone, signal, onProgress }: CheckReading,
+  { runtime, backbone, resize, signal, onProgress }: CheckReading,
   photos: readonly FeaturePhoto[],
   { features, appearances, size }: Places,
 ): Promise<Failures> {
-  const loader = await PhotoLoader.create(runtime, size, RECIPES.default.resize);
+  const loader = await PhotoLoader.create(runtime, size, resize);
   const headers = new Map<string, PhotoHeader>();
   const length = backbone.features;
   try {

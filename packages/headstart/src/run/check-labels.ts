@@ -1,10 +1,11 @@
 import {
   type DoubtfulLabel,
   doubtfulLabels,
-  gatherRows,
   type LabelledProbabilities,
   ROUNDS_L2,
   type Rows,
+  rowsInMemory,
+  someRows,
   suspectLabels,
 } from "../data/index.js";
 import { applyTemperature, fitTemperature } from "../evaluation/index.js";
@@ -59,11 +60,7 @@ export async function findDoubtfulLabels(
     count: rows.length,
     labels: rows.map((row) => numbers.get(labels[row] ?? -1) ?? 0),
     digests: rows.map((row) => digests[row] ?? ""),
-    read: async (chosen: readonly number[]) =>
-      gatherRows(
-        features,
-        chosen.map((i) => rows[i] ?? 0),
-      ).values,
+    read: someRows(features, rows).read,
   };
   const round = async (number: 1 | 2, leftOut: ReadonlySet<number>) => {
     const { probabilities } = await crossValidate(runtime, photos, {
@@ -79,7 +76,7 @@ export async function findDoubtfulLabels(
   };
   const suspects = suspectLabels(await round(1, new Set()));
   if (suspects.size > MOST_SUSPECT * rows.length) return [];
-  const second = tempered(await round(2, suspects), suspects);
+  const second = await tempered(await round(2, suspects), suspects);
   return doubtfulLabels(second).map(({ row, other, margin }) => ({
     row: rows[row] ?? 0,
     other: judged[other] ?? 0,
@@ -91,12 +88,15 @@ export async function findDoubtfulLabels(
  * Probabilities that are as sure as the answers about the photos that are not suspect warrant (temperature scaling), so that they mean the same
  * for any number of classes and any strength of the penalty.
  */
-function tempered(given: LabelledProbabilities, suspects: ReadonlySet<number>): LabelledProbabilities {
+async function tempered(
+  given: LabelledProbabilities,
+  suspects: ReadonlySet<number>,
+): Promise<LabelledProbabilities> {
   const { labels, classes } = given;
   const logits = given.probabilities.map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
   const kept = [...labels.keys()].filter((row) => !suspects.has(row));
   const temperature = fitTemperature({
-    logits: gatherRows({ values: logits, width: classes }, kept).values,
+    logits: await rowsInMemory(logits, classes).read(kept),
     labels: kept.map((row) => labels[row] ?? 0),
     classes,
   });

@@ -1,9 +1,11 @@
 import { loadBackbone } from "../backbones/index.js";
 import {
   type CheckedPhoto,
+  checkFractions,
   classFindings,
   compareFindings,
   copyFindings,
+  DEFAULT_FRACTIONS,
   exactCopies,
   type Finding,
   type FindingPhoto,
@@ -16,16 +18,18 @@ import {
   outlierFindings,
   outlierScores,
   photoFindings,
+  rowNumbers,
   type Skipped,
   scanLabelled,
   shortcutFindings,
+  someRows,
   splitOf,
   unreadableFindings,
 } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { type Device, Runtime } from "../runtime/index.js";
 import { fetching } from "./begin.js";
-import { type CheckInputs, readCheckInputs } from "./check-inputs.js";
+import { asByDefault, type CheckInputs, type CheckNetwork, readCheckInputs } from "./check-inputs.js";
 import { findDoubtfulLabels } from "./check-labels.js";
 import { type OnProgress, teller } from "./progress.js";
 
@@ -33,6 +37,10 @@ import { type OnProgress, teller } from "./progress.js";
 export interface CheckOptions {
   /** Other photos, such as those that a model is measured on, that must not be among the first. Any source that the first may be. */
   readonly against?: string;
+  /** What decides which split photos are in where no folders say so, as for `train`. Default: 0. */
+  readonly seed?: number;
+  /** Fractions of photos to train on, to validate with and to test with, where no folders say so. Default: 0.7, 0.15, 0.15. */
+  readonly split?: readonly [number, number, number];
   /** The network whose features photos are compared by. Default: `efficientnet-lite0`. */
   readonly backbone?: string;
   /** Fetch nothing: a network that has to be downloaded must have been downloaded before. Default: false. */
@@ -75,17 +83,30 @@ export interface Check {
  * for (const { severity, sentence, advice } of findings) console.log(severity, sentence, advice);
  */
 export async function checkPhotos(photos: string, options: CheckOptions = {}): Promise<Check> {
-  const { against, device, threads, signal } = options;
+  const backbone = await loadBackbone(options.backbone, fetching(options));
+  return await checkBy(asByDefault(backbone), photos, options);
+}
+
+/** As {@link checkPhotos}, by the features of a network that is there. */
+export async function checkBy(
+  network: CheckNetwork,
+  photos: string,
+  options: Omit<CheckOptions, "backbone" | "offline">,
+): Promise<Check> {
+  const { against, seed = 0, split: fractions = DEFAULT_FRACTIONS, device, threads, signal } = options;
+  checkFractions(fractions);
   const found = await scan(photos, options);
   const own = found.photos.map(
-    ({ split, ...photo }): CheckedPhoto => ({ ...photo, side: split ?? splitOf(photo.digest, 0) }),
+    ({ split, ...photo }): CheckedPhoto => ({
+      ...photo,
+      side: split ?? splitOf(photo.digest, seed, fractions),
+    }),
   );
   const others = against === undefined ? [] : await scanOthers(against, own, options);
-  const backbone = await loadBackbone(options.backbone, fetching(options));
   const runtime = Runtime.start({ ...(device && { device }), ...(threads !== undefined && { threads }) });
   try {
     const contents = oneOfEach([...own, ...others]);
-    const inputs = await readCheckInputs({ ...options, runtime, backbone }, contents);
+    const inputs = await readCheckInputs({ ...options, ...network, runtime }, contents);
     const isSound = ({ digest }: CheckedPhoto) => !inputs.failures.has(digest);
     const sound = own.filter(isSound);
     const both = [...sound, ...others.filter(isSound)];
@@ -164,19 +185,19 @@ async function findCopies(
 async function judgeLabels(
   runtime: Runtime,
   photos: readonly CheckedPhoto[],
-  { features: { values, width } }: CheckInputs,
+  { features }: CheckInputs,
   classes: readonly string[],
   { signal, onProgress }: Watched,
 ): Promise<Finding[]> {
   // Copies are judged once. The photos come first among those that have features, in the same order.
   const judged = oneOfEach(photos);
-  const features = { values: values.subarray(0, judged.length * width), width };
+  const own = someRows(features, rowNumbers(0, judged.length));
   const numbers = new Map(classes.map((name, number) => [name, number]));
   const labels = judged.map(({ className }) => numbers.get(className) ?? 0);
-  const scores = await outlierScores(runtime, features, labels, classes.length);
+  const scores = await outlierScores(runtime, own, labels, classes.length);
   const doubtful = await findDoubtfulLabels(
     runtime,
-    { features, labels, digests: judged.map(({ digest }) => digest) },
+    { features: own, labels, digests: judged.map(({ digest }) => digest) },
     {
       ...(signal && { signal }),
       onProgress: (round, done, total) =>

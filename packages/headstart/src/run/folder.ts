@@ -58,6 +58,7 @@ export const RUN_FILES = {
   curves: "curves.png",
   confusion: "confusion.png",
   grid: "grid.png",
+  check: "check.json",
   report: "report.html",
   card: "README.md",
   log: "log.txt",

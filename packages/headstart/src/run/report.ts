@@ -15,7 +15,8 @@ import type { EpochRow, Recipe } from "../training/index.js";
 import { readAnswerCurves } from "./answer-curves.js";
 import type { PhotoAnswer } from "./answers.js";
 import type { Check } from "./check.js";
-import { readFinishedRun } from "./finished-run.js";
+import { checkRun } from "./check-run.js";
+import { type FinishedRun, readFinishedRun } from "./finished-run.js";
 import { RUN_FILES } from "./folder.js";
 import { readHistory } from "./history.js";
 import { type OnProgress, teller } from "./progress.js";
@@ -29,8 +30,8 @@ import type { RunData } from "./run-data.js";
 export interface ReportOptions {
   /** Where the report goes; the model card stands beside it. Default: `report.html` in the run's folder. */
   readonly out?: string;
-  /** What `checkPhotos` found in the run's photos. Default: the report says nothing of their health. */
-  readonly check?: Pick<Check, "findings">;
+  /** Whether to tell what is odd about the photos; they are checked where that has not been done. Default: true. */
+  readonly check?: boolean;
   /** Ends it early. */
   readonly signal?: AbortSignal;
   /** Called with how far it has got. */
@@ -54,17 +55,21 @@ export interface WrittenReport {
  * @param run - the run's folder
  * @param options - where it goes, and what is told besides
  * @throws HeadstartError `NOT_FOUND` if there is no such run, `INVALID_RUN` if it is not finished or damaged, `STORAGE` if the disk
- *   refuses, `INTERRUPTED` when the signal asks for it
+ *   refuses, `INTERRUPTED` when the signal asks for it; as `checkPhotos`
  *
  * @example
  * import { report } from "headstart";
- * const written = await report("runs/1", { out: "site/report.html" });
+ * const written = await report("runs/1", { out: "site/index.html" });
  * console.log(written.report, written.bytes);
  */
 export async function report(run: string, options: ReportOptions = {}): Promise<WrittenReport> {
   const file = resolve(options.out ?? join(run, RUN_FILES.report));
   const card = join(dirname(file), RUN_FILES.card);
-  const data = await reportData(run, options);
+  const { signal, onProgress, check: isToCheck = true } = options;
+  const watched = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
+  const finished = await readFinishedRun(run);
+  const check = isToCheck ? await checkRun(run, watched) : undefined;
+  const data = await reportData(finished, { ...watched, ...(check && { check }) });
   const tell = teller(options.onProgress, "drawing photos");
   const page = await composeReport(data, (done, total) => {
     interrupt(options.signal);
@@ -86,10 +91,9 @@ export async function report(run: string, options: ReportOptions = {}): Promise<
  * @throws HeadstartError as {@link report}
  */
 export async function reportData(
-  run: string,
-  { check, signal }: Pick<ReportOptions, "check" | "signal"> = {},
+  { folder, choices, metrics, data: found, answers }: FinishedRun,
+  { check, signal }: { readonly check?: Pick<Check, "findings">; readonly signal?: AbortSignal } = {},
 ): Promise<ReportData> {
-  const { folder, choices, metrics, data: found, answers } = await readFinishedRun(run);
   const history = await readHistory(folder);
   const curves = await readAnswerCurves(folder);
   const classifier = await Classifier.load(folder, { device: choices.device, threads: choices.threads });

@@ -6,6 +6,7 @@ import { HeadstartError } from "../errors.js";
 import { Runtime } from "../runtime/index.js";
 import { begin, fetching, readPhotos, type TrainingOptions } from "./begin.js";
 import type { Check } from "./check.js";
+import type { CheckNetwork } from "./check-inputs.js";
 import { checkRun } from "./check-run.js";
 import { trainClassifier } from "./classifier.js";
 import { networkOf, type RunNetwork } from "./context.js";
@@ -154,12 +155,16 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** Checks the photos of a finished run and writes its report. */
-async function tell(folder: string, { signal, onProgress }: HowToTrain): Promise<void> {
+async function tell(
+  folder: string,
+  { signal, onProgress }: HowToTrain,
+  network?: CheckNetwork,
+): Promise<void> {
   const watched = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
-  const check = await checkRun(folder, watched);
+  const check = await checkRun(folder, watched, network);
   const message = check && healthSentence(check.findings);
   if (message !== undefined) onProgress?.({ kind: "note", message });
-  await writeReport(folder, { ...watched, ...(check && { check }) });
+  await writeReport(folder, watched);
 }
 
 /** What a check found, in a sentence; nothing where it is nothing of weight. */
@@ -183,8 +188,8 @@ async function carryOut(
 ): Promise<Run> {
   return await logged(folder, onProgress, async (onReport) => {
     const how = { ...(signal && { signal }), onProgress: onReport };
-    const run = await trainAndMeasure(folder, choices, network, found, how);
-    if (isToReport) await tell(folder, how);
+    const { run, frozen } = await trainAndMeasure(folder, choices, network, found, how);
+    if (isToReport) await tell(folder, how, frozen);
     return run;
   });
 }
@@ -206,14 +211,14 @@ async function logged<T>(
   }
 }
 
-/** The way of a photo, from top to bottom. */
+/** The way of a photo, from top to bottom. Where the whole network is frozen, it is returned beside the run: photos are checked by its features. */
 async function trainAndMeasure(
   folder: string,
   choices: RunChoices,
   network: RunNetwork,
   found: Dataset,
   { signal, onProgress: report }: { readonly signal?: AbortSignal; readonly onProgress: OnProgress },
-): Promise<Run> {
+): Promise<{ readonly run: Run; readonly frozen: CheckNetwork | undefined }> {
   const runtime = Runtime.start(choices);
   try {
     await writeData(folder, found);
@@ -235,7 +240,14 @@ async function trainAndMeasure(
     const classifier = await trainClassifier(context, found);
     const metrics = await finish(context, classifier);
     const { classes, skipped } = classifier.dataset;
-    return { folder, model: join(folder, RUN_FILES.model), classes, metrics, skipped };
+    const { fineTune, resize } = choices.recipe;
+    return {
+      run: { folder, model: join(folder, RUN_FILES.model), classes, metrics, skipped },
+      frozen:
+        fineTune === "head"
+          ? { backbone: context.backbone, imageSize: classifier.imageSize, resize }
+          : undefined,
+    };
   } finally {
     await runtime.close();
   }

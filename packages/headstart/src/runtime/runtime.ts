@@ -177,7 +177,8 @@ export class Runtime {
   /** A tensor ready to travel: on its own memory where the pool gave that out, otherwise as an exact copy. */
   #pack(tensor: Tensor): { tensor: Tensor; moved: ArrayBuffer[] } {
     if (this.#pool.owns(tensor.data.buffer)) return { tensor, moved: [tensor.data.buffer] };
-    const data = new Uint8Array(tensor.data);
+    const data = this.#pool.take(tensor.data.byteLength);
+    data.set(tensor.data);
     return { tensor: { ...tensor, data }, moved: [data.buffer] };
   }
 

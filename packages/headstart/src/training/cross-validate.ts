@@ -49,23 +49,24 @@ export async function crossValidate(
   const fit = await LinearFit.load(runtime, features, classes);
   const answer = await runtime.load(composeAnswer(features, classes));
   try {
+    const divided = folds.map((rows) => ({
+      kept: rows.filter((row) => !leftOut.has(row)),
+      others: rows.filter((row) => leftOut.has(row)),
+    }));
+    const statistics = await fit.statistics(
+      photos,
+      divided.map(({ kept }) => kept),
+    );
     const parts: Part[] = [];
-    for (const rows of folds) {
-      const kept = rows.filter((row) => !leftOut.has(row));
-      const others = rows.filter((row) => leftOut.has(row));
+    for (const { kept, others } of divided)
       parts.push({
         rows: [...kept, ...others],
-        kept: await fit.hold(photos, kept),
-        others: await fit.hold(photos, others),
+        kept: await fit.hold(photos, kept, statistics),
+        others: await fit.hold(photos, others, statistics),
       });
-    }
-    const { mean, scale } = await fit.statistics(parts.flatMap(({ kept }) => kept));
-    for (const part of parts) {
-      part.kept = await fit.standardise(part.kept, mean, scale);
-      part.others = await fit.standardise(part.others, mean, scale);
-    }
     const kept = photos.count - leftOut.size;
-    const none = float32([1, features], new Float32Array(features));
+    // The head is to be used on what is held, which is standardised already.
+    const none = { mean: float32([1, features], new Float32Array(features)), scale: float32([], [1]) };
     const probabilities = new Float32Array(photos.count * classes);
     let loss = 0;
     for (const [k, part] of parts.entries()) {
@@ -80,7 +81,7 @@ export async function crossValidate(
       });
       if (part.kept.length > 0)
         loss += ((await fit.measure(part.kept, point)).loss * rowsOf(part.kept)) / kept;
-      const head = await fit.result(point, none, float32([], [1]));
+      const head = await fit.result(point, none);
       let at = 0;
       for (const { features: held, rows } of [...part.kept, ...part.others]) {
         const found = await answer.run<"probabilities">({ features: held, ...head });
@@ -100,8 +101,8 @@ export async function crossValidate(
 /** A fold: its rows, those that are left out last, and their features in the same order. */
 interface Part {
   readonly rows: readonly number[];
-  kept: Block[];
-  others: Block[];
+  readonly kept: readonly Block[];
+  readonly others: readonly Block[];
 }
 
 /** Features and a head to probabilities. */

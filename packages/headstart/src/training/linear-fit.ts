@@ -25,6 +25,12 @@ export interface Block {
   readonly rows: number;
 }
 
+/** What features are standardised by: the mean of each, [1, D], and one number that all are multiplied by. */
+export interface Statistics {
+  readonly mean: Tensor;
+  readonly scale: Tensor;
+}
+
 type Graphs = Record<keyof ReturnType<typeof composeLinearFit>, Session>;
 
 /** The graphs of the fit, and what is done with them. */
@@ -62,33 +68,25 @@ export class LinearFit {
     return await this.#hold(float32([this.#size], new Float32Array(this.#size)));
   }
 
-  /** Features and labels of some photos as they come, left with the runtime in blocks until the fit is closed. */
-  async hold(set: LabelledFeatures, rows: readonly number[]): Promise<Block[]> {
-    const blocks: Block[] = [];
-    for (const chunk of chunks(rows)) {
-      const features = await this.#hold(float32([chunk.length, this.#features], await set.read(chunk)));
-      const labels = chunk.map((row) => set.labels[row] ?? 0);
-      const label = await this.#hold(int64([chunk.length], labels));
-      blocks.push({ features, label, rows: chunk.length });
-    }
-    return blocks;
-  }
-
   /**
-   * Mean of each feature, and one over the root of the mean variance.
+   * Mean of each feature, and one over the root of the mean variance. Features are read block by block, and none are kept.
    *
+   * @param rows - the photos of each fold
    * @throws HeadstartError `INVALID_DATA` if a feature is infinite or not a number
    */
-  async statistics(blocks: readonly Block[]): Promise<{ mean: Tensor; scale: Tensor }> {
+  async statistics(set: LabelledFeatures, rows: readonly (readonly number[])[]): Promise<Statistics> {
+    const parts = rows.flatMap(chunks);
+    const total = rows.flat().length;
     let mean = float32([1, this.#features], new Float32Array(this.#features));
-    for (const { features, rows } of blocks) {
-      const share = shareOf(rows, blocks);
-      const found = await this.#graphs.mean.run<"mean_out">({ features, share, mean_in: mean });
-      mean = found.mean_out;
+    for (const part of parts) {
+      const share = float32([], [part.length / total]);
+      const features = await this.#read(set, part);
+      mean = (await this.#graphs.mean.run<"mean_out">({ features, share, mean_in: mean })).mean_out;
     }
     let variance = 0;
-    for (const { features, rows } of blocks) {
-      const share = shareOf(rows, blocks);
+    for (const part of parts) {
+      const share = float32([], [part.length / total]);
+      const features = await this.#read(set, part);
       variance += scalar((await this.#graphs.variance.run<"variance">({ features, mean, share })).variance);
     }
     if (!Number.isFinite(variance))
@@ -100,20 +98,29 @@ export class LinearFit {
     return { mean, scale: float32([], [variance > 1e-12 ? 1 / Math.sqrt(variance) : 1]) };
   }
 
-  /** Standardised features in place of those that came; one block after another, so that few are in two places at once. */
-  async standardise(blocks: readonly Block[], mean: Tensor, scale: Tensor): Promise<Block[]> {
-    const standard: Block[] = [];
-    for (const block of blocks) {
-      const data = this.#runtime.allocate(block.rows * this.#features * 4);
-      const features = await this.#hold({ type: "float32", dims: [block.rows, this.#features], data });
+  /** Standardised features and labels of some photos, left with the runtime in blocks until the fit is closed. */
+  async hold(
+    set: LabelledFeatures,
+    rows: readonly number[],
+    { mean, scale }: Statistics,
+  ): Promise<Block[]> {
+    const blocks: Block[] = [];
+    for (const chunk of chunks(rows)) {
+      const dims = [chunk.length, this.#features];
+      const data = this.#runtime.allocate(chunk.length * this.#features * 4);
+      const features = await this.#hold({ type: "float32", dims, data });
       await this.#graphs.standardise.run(
-        { features: block.features, mean, scale },
+        { features: await this.#read(set, chunk), mean, scale },
         { into: { standard: features } },
       );
-      await this.#runtime.drop(block.features);
-      standard.push({ ...block, features });
+      const labels = chunk.map((row) => set.labels[row] ?? 0);
+      blocks.push({ features, label: await this.#hold(int64([chunk.length], labels)), rows: chunk.length });
     }
-    return standard;
+    return blocks;
+  }
+
+  async #read(set: LabelledFeatures, rows: readonly number[]): Promise<Tensor> {
+    return float32([rows.length, this.#features], await set.read(rows));
   }
 
   async minimise(blocks: readonly Block[], l2: number, point: Held, options: MinimiseOptions): Promise<void> {
@@ -157,7 +164,7 @@ export class LinearFit {
     return (await Promise.all(parts)).map(({ logits }) => floats(logits));
   }
 
-  result(point: Held, mean: Tensor, scale: Tensor): Promise<Record<"weight" | "bias", Tensor>> {
+  result(point: Held, { mean, scale }: Statistics): Promise<Record<"weight" | "bias", Tensor>> {
     return this.#graphs.result.run<"weight" | "bias">({ point, mean, scale });
   }
 

@@ -87,13 +87,10 @@ export async function fitLinearHead(
   const folds = options.l2 === "cross-validated" ? assignFolds(train, options.random) : [range(train.count)];
   const fit = await LinearFit.load(runtime, features, classes);
   try {
-    const raw: Block[][] = [];
-    for (const rows of folds) raw.push(await fit.hold(train, rows));
-    const { mean, scale } = await fit.statistics(raw.flat());
+    const statistics = await fit.statistics(train, folds);
     const blocks: Block[][] = [];
-    for (const fold of raw) blocks.push(await fit.standardise(fold, mean, scale));
-    const held =
-      validation && (await fit.standardise(await fit.hold(validation, range(validation.count)), mean, scale));
+    for (const rows of folds) blocks.push(await fit.hold(train, rows, statistics));
+    const held = validation && (await fit.hold(validation, range(validation.count), statistics));
     const { l2, crossValidation, heldOut } =
       options.l2 === "cross-validated"
         ? await chooseStrength(fit, { folds, blocks, photos: train.count }, options)
@@ -119,7 +116,7 @@ export async function fitLinearHead(
     await fit.minimise(all, l2, point, { iterations: options.iterations, tolerance: 1e-6, onIteration });
     // Photos that cannot be told apart leave nothing to do; where the fit stands is told all the same.
     if (reported === 0) await onIteration(1, point);
-    const { weight, bias } = await fit.result(point, mean, scale);
+    const { weight, bias } = await fit.result(point, statistics);
     return { weight, bias, l2, crossValidation, heldOut };
   } finally {
     await fit.close();

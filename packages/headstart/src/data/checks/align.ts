@@ -2,6 +2,7 @@ import { float32, floats, int64, integers, type Tensor } from "../../onnx/index.
 import type { Held, Runtime, Session } from "../../runtime/index.js";
 import { BOXES, type Box, composeCoarse, composeFine, WAYS, type Way } from "./align-graphs.js";
 import { SMALL } from "./appearance.js";
+import type { Rows } from "./rows.js";
 
 /** Two photos, by their rows. */
 export interface Pair {
@@ -28,38 +29,66 @@ const WORTH_A_LOOK = 0.6;
  * best: first in coarse steps down to four fifths of each side, then its four edges in ever finer steps. So a crop is found even though
  * nothing in it lies where it lay.
  *
- * @param grey - brightness of small pictures, `[N, SMALL * SMALL]`
+ * @param grey - brightness of small pictures, `SMALL * SMALL` numbers each
  * @param pairs - which to compare
  * @param onProgress - called with the number of pairs that are done
  * @returns a match for each pair, in their order
  */
 export async function align(
   runtime: Runtime,
-  grey: Float32Array<ArrayBuffer>,
+  grey: Rows,
   pairs: readonly Pair[],
   onProgress?: (done: number, total: number) => void,
 ): Promise<Match[]> {
   if (pairs.length === 0) return [];
-  const pictures = await runtime.hold(float32([grey.length / SMALL ** 2, SMALL, SMALL], grey));
   const coarse = await runtime.load(composeCoarse());
   const fine = await runtime.load(composeFine());
   const matches: Match[] = [];
   try {
     for (let start = 0; start < pairs.length; start += PAIRS_AT_ONCE) {
       const part = pairs.slice(start, start + PAIRS_AT_ONCE);
-      const first = await lookCoarsely(coarse, pictures, part);
-      const worth = first.filter(({ correlation }) => correlation >= WORTH_A_LOOK);
-      const better = await lookClosely(fine, pictures, worth);
-      for (const [i, found] of worth.entries()) found.correlation = better[i] ?? found.correlation;
-      for (const { a, b, correlation, way } of first)
-        matches.push({ a, b, correlation, mirrored: way.mirrored });
+      const pictures = await Pictures.hold(runtime, grey, part);
+      try {
+        const first = await lookCoarsely(coarse, pictures, part);
+        const worth = first.filter(({ correlation }) => correlation >= WORTH_A_LOOK);
+        const better = await lookClosely(fine, pictures, worth);
+        for (const [i, found] of worth.entries()) found.correlation = better[i] ?? found.correlation;
+        for (const { a, b, correlation, way } of first)
+          matches.push({ a, b, correlation, mirrored: way.mirrored });
+      } finally {
+        await runtime.drop(pictures.held);
+      }
       onProgress?.(matches.length, pairs.length);
     }
     return matches;
   } finally {
-    await runtime.drop(pictures);
     await coarse.close();
     await fine.close();
+  }
+}
+
+/** The pictures of some pairs, held by the runtime. */
+class Pictures {
+  readonly held: Held;
+  readonly #places: ReadonlyMap<number, number>;
+
+  private constructor(held: Held, places: ReadonlyMap<number, number>) {
+    this.held = held;
+    this.#places = places;
+  }
+
+  static async hold(runtime: Runtime, grey: Rows, pairs: readonly Pair[]): Promise<Pictures> {
+    const rows = [...new Set(pairs.flatMap(({ a, b }) => [a, b]))].sort((x, y) => x - y);
+    const held = await runtime.hold(float32([rows.length, SMALL, SMALL], await grey.read(rows)));
+    return new Pictures(held, new Map(rows.map((row, place) => [row, place])));
+  }
+
+  /** Where the pictures of some rows are among those that are held. */
+  at(rows: readonly number[]): Tensor {
+    return int64(
+      [rows.length],
+      rows.map((row) => this.#places.get(row) ?? 0),
+    );
   }
 }
 
@@ -69,11 +98,11 @@ interface Coarse extends Pair {
   readonly way: Way;
 }
 
-async function lookCoarsely(session: Session, pictures: Held, pairs: readonly Pair[]): Promise<Coarse[]> {
+async function lookCoarsely(session: Session, pictures: Pictures, pairs: readonly Pair[]): Promise<Coarse[]> {
   const { correlation, best } = await session.run<"correlation" | "best">({
-    pictures,
-    a: rowsOf(pairs, ({ a }) => a),
-    b: rowsOf(pairs, ({ b }) => b),
+    pictures: pictures.held,
+    a: pictures.at(pairs.map(({ a }) => a)),
+    b: pictures.at(pairs.map(({ b }) => b)),
   });
   const [values, places] = [floats(correlation), integers(best)];
   return pairs.map(({ a, b }, i) => {
@@ -90,14 +119,14 @@ async function lookCoarsely(session: Session, pictures: Held, pairs: readonly Pa
 
 async function lookClosely(
   session: Session,
-  pictures: Held,
+  pictures: Pictures,
   found: readonly Coarse[],
 ): Promise<Float32Array> {
   if (found.length === 0) return new Float32Array();
   const { correlation } = await session.run<"correlation">({
-    pictures,
-    a: rowsOf(found, ({ a, b, way }) => (way.turned ? b : a)),
-    b: rowsOf(found, ({ a, b, way }) => (way.turned ? a : b)),
+    pictures: pictures.held,
+    a: pictures.at(found.map(({ a, b, way }) => (way.turned ? b : a))),
+    b: pictures.at(found.map(({ a, b, way }) => (way.turned ? a : b))),
     mirrored: float32(
       [found.length, 1, 1],
       found.map(({ way }) => Number(way.mirrored)),
@@ -108,8 +137,4 @@ async function lookClosely(
     ),
   });
   return floats(correlation);
-}
-
-function rowsOf<T>(pairs: readonly T[], row: (pair: T) => number): Tensor {
-  return int64([pairs.length], pairs.map(row));
 }

@@ -49,15 +49,10 @@ export function appearanceRow(
   return row;
 }
 
-/** The appearances of photos as the feature store gives them, and the brightness of their small pictures, `[N, SMALL * SMALL]`. */
-export function readAppearances({ features, truncated }: FeatureBlock): {
-  readonly appearances: Appearance[];
-  readonly grey: Float32Array<ArrayBuffer>;
-} {
-  const grey = new Float32Array(truncated.length * SMALL * SMALL);
-  const appearances = truncated.map((isTruncated, i): Appearance => {
+/** The appearances of photos as the feature store gives them. */
+export function readAppearances({ features, truncated }: FeatureBlock): Appearance[] {
+  return truncated.map((isTruncated, i): Appearance => {
     const row = features.subarray(i * LENGTH, (i + 1) * LENGTH);
-    grey.set(row.subarray(FIGURES), i * SMALL * SMALL);
     const at = (index: number) => row[index] ?? 0;
     return {
       width: at(0),
@@ -71,5 +66,12 @@ export function readAppearances({ features, truncated }: FeatureBlock): {
       truncated: isTruncated,
     };
   });
-  return { appearances, grey };
+}
+
+/** The brightness of the small pictures of photos as the feature store gives their appearances, `[N, SMALL * SMALL]`. */
+export function readGrey({ features, truncated }: FeatureBlock): Float32Array<ArrayBuffer> {
+  const grey = new Float32Array(truncated.length * SMALL * SMALL);
+  for (const i of truncated.keys())
+    grey.set(features.subarray(i * LENGTH + FIGURES, (i + 1) * LENGTH), i * SMALL * SMALL);
+  return grey;
 }

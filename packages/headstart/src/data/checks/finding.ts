@@ -3,32 +3,36 @@ import type { LabelledPhoto, Split } from "../photo.js";
 /** How much a finding matters: an `error` makes figures or labels wrong, a `warning` probably does, a `note` is worth knowing. */
 export type Severity = "error" | "warning" | "note";
 
+/** All that findings can be about. */
+export const FINDING_KINDS = [
+  "broken",
+  "empty",
+  "not-a-photo",
+  "unused",
+  "truncated",
+  "blank",
+  "tiny",
+  "huge",
+  "narrow",
+  "rotated",
+  "extension",
+  "exact-copies",
+  "exact-copies-across-classes",
+  "exact-copies-across-splits",
+  "near-copies",
+  "near-copies-across-classes",
+  "near-copies-across-splits",
+  "class-missing",
+  "class-names",
+  "few-photos",
+  "imbalance",
+  "label",
+  "outlier",
+  "shortcut",
+] as const;
+
 /** What a finding is about. */
-export type FindingKind =
-  | "broken"
-  | "empty"
-  | "not-a-photo"
-  | "unused"
-  | "truncated"
-  | "blank"
-  | "tiny"
-  | "huge"
-  | "narrow"
-  | "rotated"
-  | "extension"
-  | "exact-copies"
-  | "exact-copies-across-classes"
-  | "exact-copies-across-splits"
-  | "near-copies"
-  | "near-copies-across-classes"
-  | "near-copies-across-splits"
-  | "class-missing"
-  | "class-names"
-  | "few-photos"
-  | "imbalance"
-  | "label"
-  | "outlier"
-  | "shortcut";
+export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /** Where a photo stands: in a split, or in the other photos that are checked against. */
 export type Side = Split | "against";

@@ -1,16 +1,15 @@
 import type { Runtime } from "../../runtime/index.js";
 import { align, type Pair } from "./align.js";
-import { SMALL } from "./appearance.js";
 import type { CopyGroup } from "./copies.js";
 import type { CheckedPhoto } from "./finding.js";
 import { type Neighbour, withNearest } from "./nearest.js";
 import { HASH_BITS, perceptualHashes } from "./perceptual-hash.js";
-import { cosines, type Rows } from "./rows.js";
+import { cosines, type Rows, rowsInMemory } from "./rows.js";
 
 /** What photos are compared by; row i belongs to photo i. */
 export interface Comparable {
-  /** Brightness of small pictures, `[N, SMALL * SMALL]`. */
-  readonly grey: Float32Array<ArrayBuffer>;
+  /** Brightness of small pictures, `SMALL * SMALL` numbers each. */
+  readonly grey: Rows;
   /** Features of a backbone. */
   readonly features: Rows;
 }
@@ -61,7 +60,7 @@ export async function nearPairs(
   { grey, features }: Comparable,
   onProgress?: (done: number, total: number) => void,
 ): Promise<NearPair[]> {
-  const photos = grey.length / SMALL ** 2;
+  const { count: photos } = grey;
   if (photos < 2) return [];
   // Comparing all with all is most of the work where photos differ, laying over where they are alike.
   const told = (from: number, to: number) => (done: number, total: number) =>
@@ -84,10 +83,10 @@ export async function nearPairs(
 }
 
 /** Photos whose hashes differ in few bits, upright or with one mirrored. */
-async function alike(runtime: Runtime, grey: Float32Array): Promise<Neighbour[]> {
+async function alike(runtime: Runtime, grey: Rows): Promise<Neighbour[]> {
   const hashes = await perceptualHashes(runtime, grey);
-  const upright: Rows = { values: hashes.upright, width: HASH_BITS };
-  const mirrored: Rows = { values: hashes.mirrored, width: HASH_BITS };
+  const upright = rowsInMemory(hashes.upright, HASH_BITS);
+  const mirrored = rowsInMemory(hashes.mirrored, HASH_BITS);
   return await withNearest(runtime, LIKE_HASHES, async (search) => [
     ...(await search.find(upright, upright)),
     ...(await search.find(mirrored, upright)),
@@ -101,7 +100,7 @@ async function withCosines(
   close: readonly Neighbour[],
   others: readonly Neighbour[],
 ): Promise<(Pair & { readonly cosine: number })[]> {
-  const photos = features.values.length / features.width;
+  const { count: photos } = features;
   const pairs = new Map<number, Pair & { readonly cosine: number }>();
   const missing = new Map<number, Pair>();
   const keyOf = (row: number, other: number) => Math.min(row, other) * photos + Math.max(row, other);

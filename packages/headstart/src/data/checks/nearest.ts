@@ -1,6 +1,6 @@
 import { float32, floats, type Graph, GraphBuilder, integers, type Tensor } from "../../onnx/index.js";
-import type { Held, Runtime, Session } from "../../runtime/index.js";
-import { addUnit, type Rows } from "./rows.js";
+import type { Runtime, Session } from "../../runtime/index.js";
+import { addUnit, type Rows, rowNumbers } from "./rows.js";
 
 /** Two rows that are much alike. */
 export interface Neighbour {
@@ -32,21 +32,18 @@ export async function withNearest<T>(
   options: NearestOptions,
   use: (search: NearestSearch) => Promise<T>,
 ): Promise<T> {
-  const unit = await runtime.load(composeUnit(options.width));
   const compare = await runtime.load(composeNearest(options));
   try {
-    return await use(new NearestSearch(runtime, unit, compare, options));
+    return await use(new NearestSearch(runtime, compare, options));
   } finally {
     await compare.close();
-    await unit.close();
   }
 }
 
-/** Rows of length 1, held by the runtime. */
+/** Rows that follow each other. */
 interface Block {
   readonly start: number;
   readonly size: number;
-  readonly rows: Held;
 }
 
 /** Rows in one product: 2048 x 2048 cosines are 16 MB. */
@@ -55,20 +52,19 @@ const BLOCK_ROWS = 2048;
 /** What {@link withNearest} looks with. */
 export class NearestSearch {
   readonly #runtime: Runtime;
-  readonly #unit: Session;
   readonly #compare: Session;
   readonly #options: NearestOptions;
 
-  /** @param unit - of `composeUnit`, `compare` of `composeNearest` */
-  constructor(runtime: Runtime, unit: Session, compare: Session, options: NearestOptions) {
+  /** @param compare - of `composeNearest` */
+  constructor(runtime: Runtime, compare: Session, options: NearestOptions) {
     this.#runtime = runtime;
-    this.#unit = unit;
     this.#compare = compare;
     this.#options = options;
   }
 
   /**
-   * The nearest of each row. All pairs are compared, block by block, in matrix products; only the nearest of each block come back.
+   * The nearest of each row. All pairs are compared, block by block, in matrix products; only the nearest of each block come back, and no more
+   * than two blocks are in memory.
    *
    * @param asked - for these rows neighbours are looked for
    * @param among - neighbours are looked for among these; where they are the same, no row is its own neighbour
@@ -81,42 +77,32 @@ export class NearestSearch {
     onProgress?: (done: number, total: number) => void,
   ): Promise<Neighbour[]> {
     const isSame = asked === among;
-    const total = asked.values.length / asked.width;
-    const best = Array.from({ length: total }, (): Neighbour[] => []);
-    const keys: Block[] = [];
-    const queries: Block[] = [];
-    try {
-      await this.#hold(among, keys);
-      if (!isSame) await this.#hold(asked, queries);
-      // Among themselves, a product serves the rows of both blocks.
-      const products = isSame
-        ? keys.flatMap((query, q) => keys.slice(q).map((key) => ({ query, key })))
-        : queries.flatMap((query) => keys.map((key) => ({ query, key })));
-      for (const [done, { query, key }] of products.entries()) {
-        const isBoth = isSame && query !== key;
-        const found = await this.#compare.run<"cosine" | "index" | "cosine_back" | "index_back">(
-          { query: query.rows, key: key.rows },
-          { fetch: isBoth ? ["cosine", "index", "cosine_back", "index_back"] : ["cosine", "index"] },
-        );
-        const { cosine, index, cosine_back: back, index_back: indexBack } = found;
-        this.#keep(best, neighboursOf(query, key, cosine, index), isSame);
-        if (isBoth) this.#keep(best, neighboursOf(key, query, back, indexBack), isSame);
-        onProgress?.(Math.floor(((done + 1) / products.length) * total), total);
+    const best = Array.from({ length: asked.count }, (): Neighbour[] => []);
+    const queries = blocksOf(asked);
+    const keys = blocksOf(among);
+    const products = isSame ? (keys.length * (keys.length + 1)) / 2 : queries.length * keys.length;
+    let done = 0;
+    for (const [q, query] of queries.entries()) {
+      const held = await this.#runtime.hold(await readBlock(asked, query));
+      try {
+        // Among themselves, a product serves the rows of both blocks.
+        for (const [k, key] of keys.entries()) {
+          if (isSame && k < q) continue;
+          const isBoth = isSame && k !== q;
+          const found = await this.#compare.run<"cosine" | "index" | "cosine_back" | "index_back">(
+            { query: held, key: isSame && k === q ? held : await readBlock(among, key) },
+            { fetch: isBoth ? ["cosine", "index", "cosine_back", "index_back"] : ["cosine", "index"] },
+          );
+          const { cosine, index, cosine_back: back, index_back: indexBack } = found;
+          this.#keep(best, neighboursOf(query, key, cosine, index), isSame);
+          if (isBoth) this.#keep(best, neighboursOf(key, query, back, indexBack), isSame);
+          onProgress?.(Math.floor((++done / products) * asked.count), asked.count);
+        }
+      } finally {
+        await this.#runtime.drop(held);
       }
-      return best.flat();
-    } finally {
-      await this.#runtime.drop(...[...keys, ...queries].map(({ rows }) => rows));
     }
-  }
-
-  async #hold({ values, width }: Rows, blocks: Block[]): Promise<void> {
-    const total = values.length / width;
-    for (let start = 0; start < total; start += BLOCK_ROWS) {
-      const size = Math.min(BLOCK_ROWS, total - start);
-      const rows = float32([size, width], values.slice(start * width, (start + size) * width));
-      const { unit } = await this.#unit.run<"unit">({ rows });
-      blocks.push({ start, size, rows: await this.#runtime.hold(unit) });
-    }
+    return best.flat();
   }
 
   /** Takes in neighbours that were found in another block. */
@@ -137,6 +123,17 @@ export class NearestSearch {
   }
 }
 
+function blocksOf({ count }: Rows): Block[] {
+  return Array.from({ length: Math.ceil(count / BLOCK_ROWS) }, (_, i) => {
+    const start = i * BLOCK_ROWS;
+    return { start, size: Math.min(BLOCK_ROWS, count - start) };
+  });
+}
+
+async function readBlock({ width, read }: Rows, { start, size }: Block): Promise<Tensor> {
+  return float32([size, width], await read(rowNumbers(start, start + size)));
+}
+
 function* neighboursOf(rows: Block, others: Block, cosine: Tensor, index: Tensor): Generator<Neighbour> {
   const cosines = floats(cosine);
   const indices = integers(index);
@@ -149,18 +146,11 @@ function* neighboursOf(rows: Block, others: Block, cosine: Tensor, index: Tensor
     };
 }
 
-/** Rows divided by their lengths; rows of zeros stay as they are, and have cosine 0 with every other. */
-function composeUnit(width: number): Graph {
-  const b = new GraphBuilder("rows of length 1");
-  b.output("unit", "float32", ["N", width], addUnit(b, b.input("rows", "float32", ["N", width])));
-  return b.build();
-}
-
 function composeNearest({ width, count }: NearestOptions): Graph {
   const b = new GraphBuilder("nearest rows");
   const query = b.input("query", "float32", ["N", width]);
   const key = b.input("key", "float32", ["M", width]);
-  const products = b.node("Gemm", [query, key], { transB: 1 });
+  const products = b.node("Gemm", [addUnit(b, query), addUnit(b, key)], { transB: 1 });
   for (const [suffix, cosines, others] of [
     ["", products, key],
     ["_back", b.node("Transpose", [products], { perm: [1, 0] }), query],

@@ -1,7 +1,7 @@
 import type { Runtime } from "../../runtime/index.js";
 import { type CheckedPhoto, type Finding, named } from "./finding.js";
 import { withNearest } from "./nearest.js";
-import { gatherRows, type Rows } from "./rows.js";
+import { type Rows, someRows } from "./rows.js";
 
 /** Neighbours that a photo is compared with. */
 const NEIGHBOURS = 5;
@@ -33,7 +33,7 @@ export async function outlierScores(
     for (let label = 0; label < classes; label++) {
       const rows = labels.flatMap((own, row) => (own === label ? [row] : []));
       if (rows.length < FEWEST) continue;
-      const own = gatherRows(features, rows);
+      const own = someRows(features, rows);
       const means = new Float64Array(rows.length);
       for (const { row, cosine } of await search.find(own, own))
         means[row] = (means[row] ?? 0) + cosine / NEIGHBOURS;

@@ -1,6 +1,7 @@
 import { float32, floats, type Graph, GraphBuilder } from "../../onnx/index.js";
 import type { Runtime } from "../../runtime/index.js";
 import { SMALL } from "./appearance.js";
+import { type Rows, rowNumbers } from "./rows.js";
 
 /** Frequencies along each side that are kept. */
 const KEPT = 8;
@@ -9,7 +10,7 @@ const KEPT = 8;
 export const HASH_BITS = KEPT * KEPT - 1;
 
 /** Photos hashed at once. */
-const AT_ONCE = 4096;
+const AT_ONCE = 1024;
 
 /** Hashes of photos, and of the photos mirrored left to right; each bit is 1 or -1. */
 export interface Hashes {
@@ -30,9 +31,8 @@ export interface Hashes {
  *
  * @param grey - brightness of small pictures, `[N, SMALL * SMALL]`
  */
-export async function perceptualHashes(runtime: Runtime, grey: Float32Array): Promise<Hashes> {
-  const area = SMALL * SMALL;
-  const photos = grey.length / area;
+export async function perceptualHashes(runtime: Runtime, grey: Rows): Promise<Hashes> {
+  const { count: photos } = grey;
   const hashes: Hashes = {
     upright: new Float32Array(photos * HASH_BITS),
     mirrored: new Float32Array(photos * HASH_BITS),
@@ -41,7 +41,7 @@ export async function perceptualHashes(runtime: Runtime, grey: Float32Array): Pr
   try {
     for (let start = 0; start < photos; start += AT_ONCE) {
       const end = Math.min(photos, start + AT_ONCE);
-      const part = float32([end - start, SMALL, SMALL], grey.slice(start * area, end * area));
+      const part = float32([end - start, SMALL, SMALL], await grey.read(rowNumbers(start, end)));
       const found = await session.run<keyof Hashes>({ grey: part });
       for (const name of ["upright", "mirrored"] as const)
         hashes[name].set(floats(found[name]), start * HASH_BITS);

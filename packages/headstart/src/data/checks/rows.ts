@@ -1,26 +1,41 @@
 import { float32, floats, type Graph, GraphBuilder } from "../../onnx/index.js";
 import type { Runtime } from "../../runtime/index.js";
 
-/** Rows of numbers, one after the other. */
+/** Rows of numbers that are read when they are needed, so that few of many are in memory at once. */
 export interface Rows {
-  /** `[N, width]`. */
-  readonly values: Float32Array;
+  readonly count: number;
+  /** Numbers in a row. */
   readonly width: number;
+  /** Some of the rows in the order given, `[chosen.length, width]`. */
+  readonly read: (chosen: readonly number[]) => Promise<Float32Array<ArrayBuffer>>;
 }
 
-/** Some of the rows, in the order given. */
-export function gatherRows(
-  { values, width }: Rows,
-  chosen: readonly number[],
-): { readonly values: Float32Array<ArrayBuffer>; readonly width: number } {
-  const gathered = new Float32Array(chosen.length * width);
-  for (const [at, row] of chosen.entries())
-    gathered.set(values.subarray(row * width, (row + 1) * width), at * width);
-  return { values: gathered, width };
+/** Rows that are in memory, `[N, width]`. */
+export function rowsInMemory(values: Float32Array, width: number): Rows {
+  return {
+    count: values.length / width,
+    width,
+    read: async (chosen) => {
+      const gathered = new Float32Array(chosen.length * width);
+      for (const [at, row] of chosen.entries())
+        gathered.set(values.subarray(row * width, (row + 1) * width), at * width);
+      return gathered;
+    },
+  };
+}
+
+/** Some of the rows, in the order given, as rows of their own. */
+export function someRows({ width, read }: Rows, chosen: readonly number[]): Rows {
+  return { count: chosen.length, width, read: (own) => read(own.map((i) => chosen[i] ?? 0)) };
+}
+
+/** The numbers of some rows that follow each other. */
+export function rowNumbers(start: number, end: number): number[] {
+  return Array.from({ length: end - start }, (_, i) => start + i);
 }
 
 /** Pairs whose cosines are computed in one run. */
-const PAIRS_AT_ONCE = 2048;
+const PAIRS_AT_ONCE = 1024;
 
 /** The cosine of each of some pairs of rows, in their order; 0 where a row is all zeros. */
 export async function cosines(
@@ -34,11 +49,9 @@ export async function cosines(
   try {
     for (let start = 0; start < pairs.length; start += PAIRS_AT_ONCE) {
       const part = pairs.slice(start, start + PAIRS_AT_ONCE);
-      const side = (name: "a" | "b") => {
-        const chosen = part.map((pair) => pair[name]);
-        return float32([part.length, rows.width], gatherRows(rows, chosen).values);
-      };
-      const { cosine } = await session.run<"cosine">({ a: side("a"), b: side("b") });
+      const side = async (name: "a" | "b") =>
+        float32([part.length, rows.width], await rows.read(part.map((pair) => pair[name])));
+      const { cosine } = await session.run<"cosine">({ a: await side("a"), b: await side("b") });
       found.set(floats(cosine), start);
     }
     return found;

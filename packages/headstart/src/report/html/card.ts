@@ -80,7 +80,7 @@ ${typescript}
 \`\`\`
 
 The input \`image\` is uint8 \`[N, H, W, 3]\`: RGB, rows from the top, of any height and width; it is resized to ${imageSize} x ${imageSize} inside. The outputs are
-\`probabilities\`, \`logits\`, \`features\`${main?.certainty?.unlike == null ? "" : ", \`unlike\`"}: the metadata says more.
+\`probabilities\`, \`logits\`, \`features\`${main?.certainty?.unlike == null ? "" : ", `unlike`"}: the metadata says more.
 
 ## Limits
 
