@@ -97,18 +97,16 @@ async function measureSets(set: string, parts: Record<string, number>): Promise<
   const { features } = await readCheckInputs({ ...asByDefault(backbone), runtime }, unique);
   const labels = unique.map(({ className }) => names.indexOf(className));
   const classes = names.length;
-  const { values, width } = features;
   const { heldOut = [] } = await fitLinearHead(
     runtime,
     {
       count: unique.length,
       labels,
       digests: unique.map(({ digest }) => digest),
-      read: async (rows) =>
-        Float32Array.from(rows.flatMap((row) => [...values.subarray(row * width, (row + 1) * width)])),
+      read: features.read,
     },
     undefined,
-    { features: width, classes, l2: "cross-validated", iterations: 1, random: createRandom("sets") },
+    { features: features.width, classes, l2: "cross-validated", iterations: 1, random: createRandom("sets") },
   );
   await runtime.close();
   const rowsOf = (rows: readonly number[]) => ({

@@ -6,6 +6,8 @@ import {
   type LabelledPhoto,
   outlierScores,
   type Rows,
+  rowNumbers,
+  rowsInMemory,
   scanLabelled,
 } from "../../../packages/headstart/dist/data/index.js";
 import { createRandom } from "../../../packages/headstart/dist/random.js";
@@ -226,17 +228,19 @@ async function labelsOf(
 /** How often a photo of another set, put into a class, is among the first 2 % of the ranking. */
 async function outliersOf(runtime: Runtime, into: Opened, from: Opened): Promise<number> {
   const random = createRandom("outliers");
-  const { values, width } = into.features;
+  const all = ({ features }: Opened) => features.read(rowNumbers(0, features.count));
+  const [own, others] = [await all(into), await all(from)];
+  const { width } = into.features;
   let first = 0;
   for (let trial = 0; trial < TRIALS; trial++) {
     const row = random.integer(from.photos.length);
-    const both = new Float32Array(values.length + width);
-    both.set(values);
-    both.set(from.features.values.subarray(row * width, (row + 1) * width), values.length);
+    const both = new Float32Array(own.length + width);
+    both.set(own);
+    both.set(others.subarray(row * width, (row + 1) * width), own.length);
     const labels = [...into.labels, random.integer(into.classes)];
-    const scores = await outlierScores(runtime, { values: both, width }, labels, into.classes);
-    const own = scores.at(-1) ?? 0;
-    const rank = scores.filter((score) => score > own).length + 1;
+    const scores = await outlierScores(runtime, rowsInMemory(both, width), labels, into.classes);
+    const score = scores.at(-1) ?? 0;
+    const rank = scores.filter((other) => other > score).length + 1;
     if (rank <= Math.ceil(0.02 * scores.length)) first++;
   }
   return first / TRIALS;

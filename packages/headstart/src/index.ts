@@ -22,6 +22,7 @@ export {
   AUGMENTATIONS,
   type Augmentation,
   type AugmentationName,
+  FINDING_KINDS,
   type Finding,
   type FindingKind,
   type FindingPhoto,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mapBounded } from "./concurrent.js";
+import { mapBounded, readAhead } from "./concurrent.js";
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -36,4 +36,23 @@ test("a failure stops the rest and is thrown when what runs has ended", async ()
 
 test("nothing to do", async () => {
   expect(await mapBounded([], 4, async () => 1)).toEqual([]);
+});
+
+test("one is read ahead, in order, and what cannot be read is thrown when it is its turn", async () => {
+  const started: number[] = [];
+  const used: number[] = [];
+  const read = async (item: number) => {
+    started.push(item);
+    if (item === 3) throw new Error("no");
+    return item * 10;
+  };
+  const use = async () => {
+    for await (const [item, value] of readAhead([0, 1, 2, 3], read)) {
+      expect(started).toEqual([0, 1, 2, 3].slice(0, item + 2));
+      used.push(value);
+    }
+  };
+  await expect(use()).rejects.toThrow("no");
+  expect(used).toEqual([0, 10, 20]);
+  for await (const _ of readAhead([], read)) expect.unreachable();
 });

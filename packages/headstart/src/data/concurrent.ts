@@ -29,3 +29,20 @@ export async function mapBounded<T, R>(
   for (const end of ends) if (end.status === "rejected") throw end.reason;
   return results;
 }
+
+/** What `read` gives for every item, in their order: the next is read while what came last is used. */
+export async function* readAhead<T, R>(
+  items: Iterable<T>,
+  read: (item: T) => Promise<R>,
+): AsyncGenerator<readonly [item: T, read: R]> {
+  let ahead: Promise<readonly [T, R]> | undefined;
+  for (const item of items) {
+    const now = ahead;
+    const next = read(item).then((found) => [item, found] as const);
+    // Thrown when it is its turn.
+    next.catch(() => undefined);
+    ahead = next;
+    if (now) yield await now;
+  }
+  if (ahead) yield await ahead;
+}

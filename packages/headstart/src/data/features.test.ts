@@ -79,6 +79,20 @@ describe("FeatureStore", () => {
     const block = await later.load(asked.map(digest));
     expect(block.features).toEqual(Float32Array.from(asked.flatMap((i) => [...features(i)])));
     expect(block.truncated).toEqual([false, true, false, true]);
+    const memory = new Float32Array(4 * LENGTH);
+    expect((await later.load(asked.map(digest), memory)).features).toBe(memory);
+    expect(memory).toEqual(block.features);
+  });
+
+  test("rows that lie near each other and far apart come out the same", async () => {
+    const long = 20_000;
+    const row = (i: number) => new Float32Array(long).fill(i);
+    const store = await open();
+    for (let i = 0; i < 40; i++) await store.add(digest(i), row(i));
+    await store.close();
+    const asked = [39, 0, 1, 20, ...Array.from({ length: 18 }, (_, i) => 38 - i)];
+    const { features: found } = await store.load(asked.map(digest));
+    for (const [at, i] of asked.entries()) expect(found.subarray(at * long, (at + 1) * long)).toEqual(row(i));
   });
 
   test("spaces are kept apart", async () => {

@@ -8,6 +8,7 @@ import { mapBounded } from "./concurrent.js";
 import { count } from "./names.js";
 import {
   type FeatureRow,
+  type PlacedRow,
   readSegment,
   readSegmentFeatures,
   readSegmentRows,
@@ -180,15 +181,16 @@ export class FeatureStore {
    * The features of photos in one block.
    *
    * @param digests - the photos, in the order wanted; one may stand several times
+   * @param memory - may be used for the features
    * @throws HeadstartError `STORAGE` if the store does not have them (any more)
    */
-  async load(digests: readonly string[]): Promise<FeatureBlock> {
+  async load(digests: readonly string[], memory?: Float32Array<ArrayBuffer>): Promise<FeatureBlock> {
     await this.#writing;
-    const first = await this.#load(digests);
+    const first = await this.#load(digests, memory);
     if (first) return first;
     // Another process may have merged segments meanwhile: look again once.
     await this.#refresh().catch((error: unknown) => this.#giveUp(error));
-    const second = await this.#load(digests);
+    const second = await this.#load(digests, memory);
     if (second) return second;
     const lost = digests.filter((digest) => !this.#memory.has(digest) && !this.#index.has(digest)).length;
     throw new HeadstartError(
@@ -204,11 +206,15 @@ export class FeatureStore {
     if (this.#warning === undefined) await this.#budget.settle().catch(() => undefined);
   }
 
-  async #load(digests: readonly string[]): Promise<FeatureBlock | undefined> {
+  async #load(
+    digests: readonly string[],
+    memory?: Float32Array<ArrayBuffer>,
+  ): Promise<FeatureBlock | undefined> {
     const length = digests.length === 0 ? 0 : (this.#length ?? 0);
-    const features = new Float32Array(digests.length * length);
+    const size = digests.length * length;
+    const features = memory?.length === size ? memory : new Float32Array(size);
     const truncated: boolean[] = new Array(digests.length).fill(false);
-    const rows = new Map<Segment, { at: number; row: number }[]>();
+    const rows = new Map<Segment, PlacedRow[]>();
     for (const [at, digest] of digests.entries()) {
       const held = this.#memory.get(digest);
       const place = this.#index.get(digest);
@@ -222,16 +228,8 @@ export class FeatureStore {
       } else return undefined;
     }
     const whole = await mapBounded([...rows], 2, async ([segment, list]) => {
-      const values = await this.#readRows(
-        segment,
-        list.map(({ row }) => row),
-      );
-      if (!values) return false;
-      for (const [i, { at, row }] of list.entries()) {
-        features.set(values.subarray(i * length, (i + 1) * length), at * length);
-        truncated[at] = segment.truncated[row] ?? false;
-      }
-      return true;
+      for (const { at, row } of list) truncated[at] = segment.truncated[row] ?? false;
+      return await this.#readRows(segment, list, features);
     });
     return whole.every(Boolean) ? { features, length, truncated } : undefined;
   }
@@ -246,17 +244,18 @@ export class FeatureStore {
     });
   }
 
-  /** Some rows of a segment, which is checked whole the first time; as {@link #read}. Most of the rows are read with all the others. */
-  async #readRows(segment: Segment, rows: readonly number[]): Promise<Float32Array<ArrayBuffer> | undefined> {
-    if (this.#verified.has(segment.path) && rows.length < segment.digests.length / 2)
-      return await this.#soundly(segment, () => readSegmentRows(segment, rows));
-    const { length } = segment;
-    const all = await this.#read(segment);
-    if (all === undefined) return undefined;
-    const features = new Float32Array(rows.length * length);
-    for (const [at, row] of rows.entries())
-      features.set(all.subarray(row * length, (row + 1) * length), at * length);
-    return features;
+  /** Reads some rows of a segment, which is checked whole the first time, into a block; whether it could, as {@link #read}. */
+  async #readRows(
+    segment: Segment,
+    rows: readonly PlacedRow[],
+    into: Float32Array<ArrayBuffer>,
+  ): Promise<boolean> {
+    if (!this.#verified.has(segment.path) && (await this.#read(segment)) === undefined) return false;
+    const read = await this.#soundly(segment, async () => {
+      await readSegmentRows(segment, rows, into);
+      return true;
+    });
+    return read ?? false;
   }
 
   async #soundly<T>(segment: Segment, read: () => Promise<T>): Promise<T | undefined> {

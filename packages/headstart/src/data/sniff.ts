@@ -7,6 +7,11 @@ export const SNIFF_BYTES = 4096;
 /** What a file is: a photo that can be decoded, or why it is none. */
 export type Sniffed = { readonly format: PhotoFormat } | { readonly reason: string };
 
+/** The reason that an empty file is no photo, and how the reasons begin, or go on, that others are none. */
+const EMPTY = "empty file";
+const NO_PHOTO = "not a photo";
+const UNREADABLE_PICTURE = "which cannot be read";
+
 /** Formats by how their files begin; a letter stands for itself, `?` for any byte. */
 const PHOTOS: readonly (readonly [PhotoFormat, string])[] = [
   ["jpeg", "\xff\xd8\xff"],
@@ -54,7 +59,7 @@ const OTHERS: readonly (readonly [string, string])[] = [
  * @param head - the first {@link SNIFF_BYTES} bytes, or the whole file where it is shorter
  */
 export function sniff(head: Uint8Array): Sniffed {
-  if (head.byteLength === 0) return { reason: "empty file" };
+  if (head.byteLength === 0) return { reason: EMPTY };
   const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, SNIFF_BYTES)).toString(
     "latin1",
   );
@@ -63,8 +68,18 @@ export function sniff(head: Uint8Array): Sniffed {
   if (isBitmap(head)) return unreadable("BMP");
   if (/^P[1-7][\s#]/.test(text)) return unreadable("PBM, PGM or PPM");
   for (const [name, start] of UNREADABLE) if (begins(text, start)) return unreadable(name);
-  for (const [name, start] of OTHERS) if (begins(text, start)) return { reason: `not a photo (${name})` };
+  for (const [name, start] of OTHERS) if (begins(text, start)) return { reason: `${NO_PHOTO} (${name})` };
   return { reason: sniffText(head) };
+}
+
+/** Whether a reason of {@link sniff}'s is that the file is empty. */
+export function isEmptyFile(reason: string): boolean {
+  return reason === EMPTY;
+}
+
+/** Whether a reason of {@link sniff}'s is that the file is no photo, or a picture that cannot be read. */
+export function isNoPhoto(reason: string): boolean {
+  return reason.startsWith(NO_PHOTO) || reason.includes(UNREADABLE_PICTURE);
 }
 
 function begins(text: string, start: string): boolean {
@@ -73,7 +88,7 @@ function begins(text: string, start: string): boolean {
 }
 
 function unreadable(name: string): Sniffed {
-  return { reason: `a ${name} picture, which cannot be read; save it as JPEG or PNG` };
+  return { reason: `a ${name} picture, ${UNREADABLE_PICTURE}; save it as JPEG or PNG` };
 }
 
 /** MP4, HEIC and AVIF share a container (ISO/IEC 14496-12); its brands tell them apart. */
@@ -88,7 +103,7 @@ function sniffIsoMedia(text: string): Sniffed {
   const brands = [box.slice(0, 4), ...(box.slice(8).match(/.{4}/gs) ?? [])];
   if (brands.some((brand) => brand === "avif" || brand === "avis")) return { format: "avif" };
   if (brands.some((brand) => /^(hei|hev|mif1|msf1)/.test(brand))) return unreadable("HEIC");
-  return { reason: "not a photo (MP4 or QuickTime video)" };
+  return { reason: `${NO_PHOTO} (MP4 or QuickTime video)` };
 }
 
 /** `BM`, then the length of the file and two reserved zeros: text that begins with BM is not taken for a picture. */
@@ -107,14 +122,14 @@ function sniffText(head: Uint8Array): string {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(head.subarray(0, SNIFF_BYTES), { stream: true });
   } catch {
-    return "not a photo (unknown format)";
+    return `${NO_PHOTO} (unknown format)`;
   }
-  if (text.includes("\0")) return "not a photo (unknown format)";
+  if (text.includes("\0")) return `${NO_PHOTO} (unknown format)`;
   const start = text.trimStart().toLowerCase();
   if (start.startsWith("<")) {
-    if (/<svg[\s>:/]/.test(start) || /<!doctype svg/.test(start)) return "not a photo (SVG drawing)";
-    if (/^<(!doctype html|html|head|body)/.test(start)) return "not a photo (HTML page)";
-    if (start.startsWith("<?xml")) return "not a photo (XML file)";
+    if (/<svg[\s>:/]/.test(start) || /<!doctype svg/.test(start)) return `${NO_PHOTO} (SVG drawing)`;
+    if (/^<(!doctype html|html|head|body)/.test(start)) return `${NO_PHOTO} (HTML page)`;
+    if (start.startsWith("<?xml")) return `${NO_PHOTO} (XML file)`;
   }
-  return "not a photo (text)";
+  return `${NO_PHOTO} (text)`;
 }

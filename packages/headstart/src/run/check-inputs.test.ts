@@ -57,18 +57,22 @@ test("features are those of train, to the bit, and what photos look like is the 
     const onProgress = (progress: Progress) => {
       if (progress.kind === "progress" && progress.done < progress.total) phases.push(progress.phase);
     };
-    return { ...(await readCheckInputs({ ...asByDefault(backbone), runtime, onProgress }, photos)), phases };
+    const inputs = await readCheckInputs({ ...asByDefault(backbone), runtime, onProgress }, photos);
+    const [features, grey] = await Promise.all(
+      [inputs.features, inputs.grey].map((rows) => rows.read([0, 1, 2])),
+    );
+    return { ...inputs, features, grey, phases };
   };
   const cold = await read("cold");
   expect(cold.phases).toContain("features");
   const trained = await train(join(folder, "trained"));
-  expect(cold.features.values).toEqual(trained);
+  expect(cold.features).toEqual(trained);
 
   const afterTraining = await read("trained");
-  expect(afterTraining.features.values).toEqual(trained);
+  expect(afterTraining.features).toEqual(trained);
   expect(afterTraining.appearances.map(({ width }) => width)).toEqual([90, 130, 170]);
-  const differences = cold.grey.map((value, i) => Math.abs(value - (afterTraining.grey[i] ?? 0)));
-  expect(Math.max(...differences)).toBeLessThan(0.05);
+  const differences = cold.grey?.map((value, i) => Math.abs(value - (afterTraining.grey?.[i] ?? 0)));
+  expect(Math.max(...(differences ?? [1]))).toBeLessThan(0.05);
 
   const stored = await read("cold");
   expect(stored.phases).toEqual([]);

@@ -88,12 +88,11 @@ export async function readCheckInputs(
     const others = photos.filter((photo) => missing.has(photo.digest) && !undecoded.has(photo.digest));
     const failures = new Map([...undecoded, ...(await readSmall(reading, others, appearances))]);
     const rows = photos.map((photo) => photo.digest).filter((each) => !failures.has(each));
-    const block = (store: FeatureStore, chosen: readonly number[]) =>
-      store.load(chosen.map((row) => rows[row] ?? ""));
+    const digestsOf = (chosen: readonly number[]) => chosen.map((row) => rows[row] ?? "");
     const seen: Appearance[] = [];
     for (let start = 0; start < rows.length; start += BLOCK_ROWS) {
       const chosen = rowNumbers(start, Math.min(rows.length, start + BLOCK_ROWS));
-      seen.push(...readAppearances(await block(appearances, chosen)));
+      seen.push(...readAppearances(await appearances.load(digestsOf(chosen))));
     }
     return {
       failures,
@@ -101,13 +100,13 @@ export async function readCheckInputs(
       features: {
         count: rows.length,
         width: backbone.features,
-        read: async (chosen) => (await block(features, chosen)).features,
+        read: async (chosen, memory) => (await features.load(digestsOf(chosen), memory)).features,
       },
       appearances: seen,
       grey: {
         count: rows.length,
         width: SMALL ** 2,
-        read: async (chosen) => readGrey(await block(appearances, chosen)),
+        read: async (chosen) => readGrey(await appearances.load(digestsOf(chosen))),
       },
     };
   } finally {

@@ -132,6 +132,10 @@ describe("checkPhotos", () => {
     const { findings } = await checkPhotos(flat);
     expect(findings.map(({ kind }) => kind)).toContain("exact-copies");
     expect(findings.map(({ kind }) => kind)).not.toContain("exact-copies-across-splits");
+    const tested = await checkPhotos(flat, { split: [1, 0, 20], seed: 3 });
+    const sides = tested.findings.flatMap((finding) => finding.photos.flatMap(({ side = [] }) => side));
+    expect(sides.filter((side) => side === "test").length).toBeGreaterThan(sides.length / 2);
+    await expect(checkPhotos(flat, { split: [0, 0, 1] })).rejects.toThrow("The split 0/0/1 cannot be used.");
   });
 
   test("can be interrupted, and refuses what is not there", async () => {

@@ -156,11 +156,13 @@ export class SizedPhotos {
     };
   }
 
-  /** The features of these photos, float [N, D], and which of the photos were cut off or damaged. */
+  /** The features of these photos, float [N, D], for which `memory` may be used, and which of the photos were cut off or damaged. */
   async features(
     photos: readonly Photo[],
+    memory?: Float32Array<ArrayBuffer>,
   ): Promise<{ readonly features: Tensor; readonly truncated: Photo[] }> {
-    const { features, truncated } = await this.#store.load(photos.map(({ digest }) => digest));
+    const digests = photos.map(({ digest }) => digest);
+    const { features, truncated } = await this.#store.load(digests, memory);
     return {
       features: float32([photos.length, this.#network.features], features),
       truncated: photos.filter((_, row) => truncated[row]),
@@ -183,7 +185,10 @@ export function labelledFeatures(dataset: Dataset, split: Split, sized: SizedPho
     count: photos.length,
     labels,
     digests: photos.map(({ digest }) => digest),
-    read: async (rows) => floats((await sized.features(rows.flatMap((row) => photos[row] ?? []))).features),
+    read: async (rows, memory) => {
+      const chosen = rows.flatMap((row) => photos[row] ?? []);
+      return floats((await sized.features(chosen, memory)).features);
+    },
   };
 }
 

@@ -1,8 +1,9 @@
+import { readTensor } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
-import { float32, floats, int64, scalar, type Tensor } from "../onnx/index.js";
+import { float32, floats, type Graph, int64, scalar, type Tensor } from "../onnx/index.js";
 import type { Held, Runtime, Session } from "../runtime/index.js";
 import { Lbfgs, type MinimiseOptions } from "./lbfgs.js";
-import { composeLinearFit } from "./linear-graphs.js";
+import { composeLinearFit, composeMean, composeStandardise, composeVariance } from "./linear-graphs.js";
 
 /** Rows that one run of the objective takes: enough for a fast product, little enough to keep memory flat. */
 const BLOCK_ROWS = 4096;
@@ -14,8 +15,11 @@ export interface LabelledFeatures {
   readonly labels: readonly number[];
   /** Content hash of each photo, so that copies of a photo stay in one fold. */
   readonly digests: readonly string[];
-  /** Features of these photos, [rows.length, D]. */
-  readonly read: (rows: readonly number[]) => Promise<Float32Array<ArrayBuffer>>;
+  /** Features of these photos, [rows.length, D]; `memory` of that size may be used for them. */
+  readonly read: (
+    rows: readonly number[],
+    memory?: Float32Array<ArrayBuffer>,
+  ) => Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** Standardised features and labels of some photos, left with the runtime. */
@@ -77,18 +81,24 @@ export class LinearFit {
   async statistics(set: LabelledFeatures, rows: readonly (readonly number[])[]): Promise<Statistics> {
     const parts = rows.flatMap(chunks);
     const total = rows.flat().length;
+    const shareOfAll = (part: readonly number[]) => float32([], [part.length / total]);
     let mean = float32([1, this.#features], new Float32Array(this.#features));
-    for (const part of parts) {
-      const share = float32([], [part.length / total]);
-      const features = await this.#read(set, part);
-      mean = (await this.#graphs.mean.run<"mean_out">({ features, share, mean_in: mean })).mean_out;
-    }
+    await this.#with(composeMean(this.#features), async (session) => {
+      for (const part of parts) {
+        const features = await this.#read(set, part);
+        const inputs = { features, share: shareOfAll(part), mean_in: mean };
+        mean = (await session.run<"mean_out">(inputs)).mean_out;
+      }
+    });
     let variance = 0;
-    for (const part of parts) {
-      const share = float32([], [part.length / total]);
-      const features = await this.#read(set, part);
-      variance += scalar((await this.#graphs.variance.run<"variance">({ features, mean, share })).variance);
-    }
+    await this.#with(composeVariance(this.#features), async (session) => {
+      for (const part of parts) {
+        const features = await this.#read(set, part);
+        variance += scalar(
+          (await session.run<"variance">({ features, mean, share: shareOfAll(part) })).variance,
+        );
+      }
+    });
     if (!Number.isFinite(variance))
       throw new HeadstartError(
         "INVALID_DATA",
@@ -99,28 +109,34 @@ export class LinearFit {
   }
 
   /** Standardised features and labels of some photos, left with the runtime in blocks until the fit is closed. */
-  async hold(
-    set: LabelledFeatures,
-    rows: readonly number[],
-    { mean, scale }: Statistics,
-  ): Promise<Block[]> {
+  async hold(set: LabelledFeatures, rows: readonly number[], { mean, scale }: Statistics): Promise<Block[]> {
     const blocks: Block[] = [];
-    for (const chunk of chunks(rows)) {
-      const dims = [chunk.length, this.#features];
-      const data = this.#runtime.allocate(chunk.length * this.#features * 4);
-      const features = await this.#hold({ type: "float32", dims, data });
-      await this.#graphs.standardise.run(
-        { features: await this.#read(set, chunk), mean, scale },
-        { into: { standard: features } },
-      );
-      const labels = chunk.map((row) => set.labels[row] ?? 0);
-      blocks.push({ features, label: await this.#hold(int64([chunk.length], labels)), rows: chunk.length });
-    }
+    await this.#with(composeStandardise(this.#features), async (session) => {
+      for (const chunk of chunks(rows)) {
+        const dims = [chunk.length, this.#features];
+        const data = this.#runtime.allocate(chunk.length * this.#features * 4);
+        const features = await this.#hold({ type: "float32", dims, data });
+        const inputs = { features: await this.#read(set, chunk), mean, scale };
+        await session.run(inputs, { into: { standard: features } });
+        const labels = chunk.map((row) => set.labels[row] ?? 0);
+        blocks.push({ features, label: await this.#hold(int64([chunk.length], labels)), rows: chunk.length });
+      }
+    });
     return blocks;
   }
 
+  /** Uses a graph and frees its memory, which the fit itself would have to do without. */
+  async #with(graph: Graph, use: (session: Session) => Promise<void>): Promise<void> {
+    const session = await this.#runtime.load(graph);
+    try {
+      await use(session);
+    } finally {
+      await session.close();
+    }
+  }
+
   async #read(set: LabelledFeatures, rows: readonly number[]): Promise<Tensor> {
-    return float32([rows.length, this.#features], await set.read(rows));
+    return await readTensor(this.#runtime, { width: this.#features, read: set.read }, rows);
   }
 
   async minimise(blocks: readonly Block[], l2: number, point: Held, options: MinimiseOptions): Promise<void> {

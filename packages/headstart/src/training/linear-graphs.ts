@@ -7,9 +7,6 @@ import { addCrossEntropy } from "./losses.js";
  * The graphs of a linear head's fit. A point is the head as one vector: the weights [D, C] row by row, then the bias [C]. Means over photos
  * are taken block by block: `share` is a block's part of all photos, and the results of the blocks add up.
  *
- * - `mean`: adds a block's share to the mean of each feature
- * - `variance`: a block's share of the mean over the features of their variance
- * - `standardise`: features minus their mean, times one number
  * - `penalty`: `l2 / 2` times the squared weights, and its gradient
  * - `logits`: what the head gives for each photo
  * - `measure`: mean cross-entropy, and the number of photos answered right
@@ -18,9 +15,6 @@ import { addCrossEntropy } from "./losses.js";
  */
 export function composeLinearFit(features: number, classes: number) {
   return {
-    mean: composeMean(features),
-    variance: composeVariance(features),
-    standardise: composeStandardise(features),
     penalty: composePenalty(features, classes),
     logits: composeLogits(features, classes),
     measure: composeMeasure(features, classes),
@@ -29,7 +23,8 @@ export function composeLinearFit(features: number, classes: number) {
   } satisfies Record<string, Graph>;
 }
 
-function composeMean(features: number): Graph {
+/** Adds a block's share to the mean of each feature. */
+export function composeMean(features: number): Graph {
   const b = new GraphBuilder("mean");
   const x = b.input("features", "float32", ["N", features]);
   const share = b.input("share", "float32", []);
@@ -39,7 +34,8 @@ function composeMean(features: number): Graph {
   return b.build();
 }
 
-function composeVariance(features: number): Graph {
+/** A block's share of the mean over the features of their variance. */
+export function composeVariance(features: number): Graph {
   const b = new GraphBuilder("variance");
   const x = b.input("features", "float32", ["N", features]);
   const mean = b.input("mean", "float32", [1, features]);
@@ -50,7 +46,8 @@ function composeVariance(features: number): Graph {
   return b.build();
 }
 
-function composeStandardise(features: number): Graph {
+/** Features minus their mean, times one number. */
+export function composeStandardise(features: number): Graph {
   const b = new GraphBuilder("standardise");
   const x = b.input("features", "float32", ["N", features]);
   const mean = b.input("mean", "float32", [1, features]);

@@ -1,5 +1,6 @@
 import { float32, floats, int64, integers, type Tensor } from "../../onnx/index.js";
-import type { Held, Runtime, Session } from "../../runtime/index.js";
+import type { Runtime, Session } from "../../runtime/index.js";
+import { readAhead } from "../concurrent.js";
 import { BOXES, type Box, composeCoarse, composeFine, WAYS, type Way } from "./align-graphs.js";
 import { SMALL } from "./appearance.js";
 import type { Rows } from "./rows.js";
@@ -18,8 +19,8 @@ export interface Match extends Pair {
   readonly mirrored: boolean;
 }
 
-/** Pairs in one run: what lies between its nodes is about 60 MB. */
-const PAIRS_AT_ONCE = 256;
+/** Pairs in one run: what lies between its nodes is about 30 MB. */
+const PAIRS_AT_ONCE = 128;
 
 /** Pairs that match worse than this at half the size, in coarse steps, are not looked at closely. */
 const WORTH_A_LOOK = 0.6;
@@ -45,19 +46,16 @@ export async function align(
   const fine = await runtime.load(composeFine());
   const matches: Match[] = [];
   try {
-    for (let start = 0; start < pairs.length; start += PAIRS_AT_ONCE) {
-      const part = pairs.slice(start, start + PAIRS_AT_ONCE);
-      const pictures = await Pictures.hold(runtime, grey, part);
-      try {
-        const first = await lookCoarsely(coarse, pictures, part);
-        const worth = first.filter(({ correlation }) => correlation >= WORTH_A_LOOK);
-        const better = await lookClosely(fine, pictures, worth);
-        for (const [i, found] of worth.entries()) found.correlation = better[i] ?? found.correlation;
-        for (const { a, b, correlation, way } of first)
-          matches.push({ a, b, correlation, mirrored: way.mirrored });
-      } finally {
-        await runtime.drop(pictures.held);
-      }
+    const parts = Array.from({ length: Math.ceil(pairs.length / PAIRS_AT_ONCE) }, (_, i) =>
+      pairs.slice(i * PAIRS_AT_ONCE, (i + 1) * PAIRS_AT_ONCE),
+    );
+    for await (const [part, pictures] of readAhead(parts, (each) => readPictures(grey, each))) {
+      const first = await lookCoarsely(coarse, pictures, part);
+      const worth = first.filter(({ correlation }) => correlation >= WORTH_A_LOOK);
+      const better = await lookClosely(fine, pictures, worth);
+      for (const [i, found] of worth.entries()) found.correlation = better[i] ?? found.correlation;
+      for (const { a, b, correlation, way } of first)
+        matches.push({ a, b, correlation, mirrored: way.mirrored });
       onProgress?.(matches.length, pairs.length);
     }
     return matches;
@@ -67,29 +65,28 @@ export async function align(
   }
 }
 
-/** The pictures of some pairs, held by the runtime. */
-class Pictures {
-  readonly held: Held;
-  readonly #places: ReadonlyMap<number, number>;
+/** The pictures of some pairs. */
+interface Pictures {
+  /** `[M, SMALL, SMALL]`. */
+  readonly tensor: Tensor;
+  /** Where the pictures of some rows are. */
+  readonly at: (rows: readonly number[]) => Tensor;
+}
 
-  private constructor(held: Held, places: ReadonlyMap<number, number>) {
-    this.held = held;
-    this.#places = places;
-  }
-
-  static async hold(runtime: Runtime, grey: Rows, pairs: readonly Pair[]): Promise<Pictures> {
-    const rows = [...new Set(pairs.flatMap(({ a, b }) => [a, b]))].sort((x, y) => x - y);
-    const held = await runtime.hold(float32([rows.length, SMALL, SMALL], await grey.read(rows)));
-    return new Pictures(held, new Map(rows.map((row, place) => [row, place])));
-  }
-
-  /** Where the pictures of some rows are among those that are held. */
-  at(rows: readonly number[]): Tensor {
-    return int64(
-      [rows.length],
-      rows.map((row) => this.#places.get(row) ?? 0),
-    );
-  }
+/** The pictures are of one number, whatever the pairs: the runtime uses the memory of tensors of one size again. */
+async function readPictures(grey: Rows, pairs: readonly Pair[]): Promise<Pictures> {
+  const rows = [...new Set(pairs.flatMap(({ a, b }) => [a, b]))].sort((x, y) => x - y);
+  const places = new Map(rows.map((row, place) => [row, place]));
+  const pictures = new Float32Array(2 * PAIRS_AT_ONCE * SMALL ** 2);
+  pictures.set(await grey.read(rows));
+  return {
+    tensor: float32([2 * PAIRS_AT_ONCE, SMALL, SMALL], pictures),
+    at: (asked) =>
+      int64(
+        [asked.length],
+        asked.map((row) => places.get(row) ?? 0),
+      ),
+  };
 }
 
 interface Coarse extends Pair {
@@ -100,7 +97,7 @@ interface Coarse extends Pair {
 
 async function lookCoarsely(session: Session, pictures: Pictures, pairs: readonly Pair[]): Promise<Coarse[]> {
   const { correlation, best } = await session.run<"correlation" | "best">({
-    pictures: pictures.held,
+    pictures: pictures.tensor,
     a: pictures.at(pairs.map(({ a }) => a)),
     b: pictures.at(pairs.map(({ b }) => b)),
   });
@@ -124,7 +121,7 @@ async function lookClosely(
 ): Promise<Float32Array> {
   if (found.length === 0) return new Float32Array();
   const { correlation } = await session.run<"correlation">({
-    pictures: pictures.held,
+    pictures: pictures.tensor,
     a: pictures.at(found.map(({ a, b, way }) => (way.turned ? b : a))),
     b: pictures.at(found.map(({ a, b, way }) => (way.turned ? a : b))),
     mirrored: float32(

@@ -8,7 +8,7 @@ import { folderWith } from "../../../test/support/temporary.js";
 import { floats, uint8 } from "../../onnx/index.js";
 import { Runtime } from "../../runtime/index.js";
 import { decodePhoto } from "../decode.js";
-import { type Appearance, appearanceRow, readAppearances, SMALL } from "./appearance.js";
+import { type Appearance, appearanceRow, readAppearances, readGrey, SMALL } from "./appearance.js";
 import { composeAppearance } from "./appearance-graph.js";
 import { photoFindings, unreadableFindings } from "./file-findings.js";
 import { readHeader } from "./header.js";
@@ -24,14 +24,10 @@ async function look(path: string, size = SMALL): Promise<{ appearance: Appearanc
   const found = await session.run<"appearance">({ photo: uint8([1, size, size, 3], pixels) });
   await session.close();
   const features = appearanceRow(await readHeader(path), floats(found.appearance));
-  const { appearances, grey } = readAppearances({
-    features,
-    length: features.length,
-    truncated: [truncated],
-  });
-  const [appearance] = appearances;
+  const block = { features, length: features.length, truncated: [truncated] };
+  const [appearance] = readAppearances(block);
   if (appearance === undefined) throw new Error("no appearance");
-  return { appearance, grey };
+  return { appearance, grey: readGrey(block) };
 }
 
 function seen(name: string, appearance: Appearance): Seen {

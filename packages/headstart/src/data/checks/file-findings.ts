@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import type { Skipped } from "../photo.js";
-import type { PhotoFormat } from "../sniff.js";
+import { isEmptyFile, isNoPhoto, type PhotoFormat } from "../sniff.js";
 import type { Finding, FindingKind, Severity } from "./finding.js";
 import { named } from "./finding.js";
 import type { Seen } from "./shortcuts.js";
@@ -47,12 +47,12 @@ export function unreadableFindings(skipped: readonly Skipped[], failed: readonly
       ),
     ),
     ...skipped.map(({ name, reason }) => {
-      if (reason === "empty file")
+      if (isEmptyFile(reason))
         return finding("empty", "error", name, `${name} is an empty file.`, {
           advice: "Bring the photo from where it came from again, or take it out: it is not used.",
           isMovable: true,
         });
-      if (reason.startsWith("not a photo") || reason.includes("which cannot be read"))
+      if (isNoPhoto(reason))
         return finding("not-a-photo", "warning", name, `${name} is not used: ${reason}.`, {
           advice: "Save it as JPEG or PNG if it is to be used, or take it out.",
           isMovable: true,

@@ -3,7 +3,15 @@ import type { LabelledPhoto, Split } from "../photo.js";
 /** How much a finding matters: an `error` makes figures or labels wrong, a `warning` probably does, a `note` is worth knowing. */
 export type Severity = "error" | "warning" | "note";
 
-/** All that findings can be about. */
+/**
+ * All that findings can be about.
+ *
+ * @example
+ * import { checkPhotos, FINDING_KINDS } from "headstart";
+ * const { findings } = await checkPhotos("photos");
+ * for (const kind of FINDING_KINDS)
+ *   console.log(kind, findings.filter((finding) => finding.kind === kind).length);
+ */
 export const FINDING_KINDS = [
   "broken",
   "empty",

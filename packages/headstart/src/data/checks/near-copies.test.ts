@@ -6,6 +6,7 @@ import { SMALL } from "./appearance.js";
 import type { CheckedPhoto } from "./finding.js";
 import { nearCopies, nearPairs } from "./near-copies.js";
 import { HASH_BITS, perceptualHashes } from "./perceptual-hash.js";
+import { type Rows, rowsInMemory } from "./rows.js";
 
 const runtime = Runtime.start({ threads: 1 });
 afterAll(() => runtime.close());
@@ -39,9 +40,14 @@ function picture(seed: number, { left = 0, top = 0, size = 1, mirrored = false }
   });
 }
 
+/** Small pictures one after the other, as rows. */
+function small(pictures: readonly number[]): Rows {
+  return rowsInMemory(Float32Array.from(pictures), SMALL * SMALL);
+}
+
 describe("perceptual hashes", () => {
   test("a mirrored picture has the mirrored hash", async () => {
-    const grey = Float32Array.from([...picture(1), ...picture(1, { mirrored: true })]);
+    const grey = small([...picture(1), ...picture(1, { mirrored: true })]);
     const { upright, mirrored } = await perceptualHashes(runtime, grey);
     expect([...mirrored.subarray(0, HASH_BITS)]).toEqual([...upright.subarray(HASH_BITS)]);
     expect([...upright.subarray(0, HASH_BITS)]).not.toEqual([...upright.subarray(HASH_BITS)]);
@@ -49,7 +55,7 @@ describe("perceptual hashes", () => {
 
   test("brightness and contrast change nothing", async () => {
     const first = picture(2);
-    const grey = Float32Array.from([...first, ...first.map((value) => 0.3 * value + 0.4)]);
+    const grey = small([...first, ...first.map((value) => 0.3 * value + 0.4)]);
     const { upright } = await perceptualHashes(runtime, grey);
     expect([...upright.subarray(0, HASH_BITS)]).toEqual([...upright.subarray(HASH_BITS)]);
   });
@@ -62,7 +68,7 @@ describe("align", () => {
       { left: 0.1, top: 0.1, size: 0.84 },
       { left: 0, top: 0.08, size: 0.92, mirrored: true },
     ];
-    const grey = Float32Array.from([...picture(3), ...crops.flatMap((crop) => picture(3, crop))]);
+    const grey = small([...picture(3), ...crops.flatMap((crop) => picture(3, crop))]);
     const pairs = crops.flatMap((_, i) => [
       { a: 0, b: i + 1 },
       { a: i + 1, b: 0 },
@@ -74,11 +80,7 @@ describe("align", () => {
   });
 
   test("different pictures match badly, and one without contrast not at all", async () => {
-    const grey = Float32Array.from([
-      ...picture(4),
-      ...picture(5),
-      ...new Array<number>(SMALL * SMALL).fill(0.5),
-    ]);
+    const grey = small([...picture(4), ...picture(5), ...new Array<number>(SMALL * SMALL).fill(0.5)]);
     const [different, flat] = await align(runtime, grey, [
       { a: 0, b: 1 },
       { a: 0, b: 2 },
@@ -97,7 +99,7 @@ function features(scenes: readonly number[], noise: number) {
     const other = createRandom("noise", i);
     return Array.from({ length: width }, () => own.between(-1, 1) + other.between(-noise, noise));
   });
-  return { values: Float32Array.from(values), width };
+  return rowsInMemory(Float32Array.from(values), width);
 }
 
 describe("near copies", () => {
@@ -116,7 +118,7 @@ describe("near copies", () => {
       { mirrored: true },
       { left: 0.08, size: 0.9 },
     ];
-    const grey = Float32Array.from(scenes.flatMap((seed, i) => picture(seed, changes[i])));
+    const grey = small(scenes.flatMap((seed, i) => picture(seed, changes[i])));
     const pairs = await nearPairs(runtime, { grey, features: features(scenes, 0.3) });
     expect(pairs.map(({ a, b }) => [a, b])).toEqual([
       [0, 8],
@@ -129,17 +131,15 @@ describe("near copies", () => {
 
   test("are found by the hash where features say little", async () => {
     const scenes = [20, 21, 22, 20];
-    const grey = Float32Array.from(
-      scenes.flatMap((seed, i) => picture(seed, i === 3 ? { mirrored: true } : {})),
-    );
+    const grey = small(scenes.flatMap((seed, i) => picture(seed, i === 3 ? { mirrored: true } : {})));
     // 0.52 is far below what makes a candidate.
     const values = Float32Array.from([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0.52, 0, 0, 0.854]);
-    const pairs = await nearPairs(runtime, { grey, features: { values, width: 4 } });
+    const pairs = await nearPairs(runtime, { grey, features: rowsInMemory(values, 4) });
     expect(pairs.map(({ a, b }) => [a, b])).toEqual([[0, 3]]);
   });
 
   test("a photo alone has none", async () => {
-    const grey = Float32Array.from(picture(1));
+    const grey = small(picture(1));
     expect(await nearPairs(runtime, { grey, features: features([1], 0) })).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
-import { float32, floats, type Graph, GraphBuilder, integers, type Tensor } from "../../onnx/index.js";
+import { floats, type Graph, GraphBuilder, integers, type Tensor } from "../../onnx/index.js";
 import type { Runtime, Session } from "../../runtime/index.js";
-import { addUnit, type Rows, rowNumbers } from "./rows.js";
+import { readAhead } from "../concurrent.js";
+import { addUnit, type Rows, readTensor, rowNumbers } from "./rows.js";
 
 /** Two rows that are much alike. */
 export interface Neighbour {
@@ -64,7 +65,7 @@ export class NearestSearch {
 
   /**
    * The nearest of each row. All pairs are compared, block by block, in matrix products; only the nearest of each block come back, and no more
-   * than two blocks are in memory.
+   * than three blocks are in memory.
    *
    * @param asked - for these rows neighbours are looked for
    * @param among - neighbours are looked for among these; where they are the same, no row is its own neighbour
@@ -83,14 +84,14 @@ export class NearestSearch {
     const products = isSame ? (keys.length * (keys.length + 1)) / 2 : queries.length * keys.length;
     let done = 0;
     for (const [q, query] of queries.entries()) {
-      const held = await this.#runtime.hold(await readBlock(asked, query));
+      const held = await this.#runtime.hold(await this.#read(asked, query));
       try {
         // Among themselves, a product serves the rows of both blocks.
-        for (const [k, key] of keys.entries()) {
-          if (isSame && k < q) continue;
-          const isBoth = isSame && k !== q;
+        const others = isSame ? keys.slice(q) : keys;
+        for await (const [key, rows] of readAhead(others, (each) => this.#read(among, each))) {
+          const isBoth = isSame && key.start !== query.start;
           const found = await this.#compare.run<"cosine" | "index" | "cosine_back" | "index_back">(
-            { query: held, key: isSame && k === q ? held : await readBlock(among, key) },
+            { query: held, key: rows },
             { fetch: isBoth ? ["cosine", "index", "cosine_back", "index_back"] : ["cosine", "index"] },
           );
           const { cosine, index, cosine_back: back, index_back: indexBack } = found;
@@ -103,6 +104,10 @@ export class NearestSearch {
       }
     }
     return best.flat();
+  }
+
+  #read(rows: Rows, { start, size }: Block): Promise<Tensor> {
+    return readTensor(this.#runtime, rows, rowNumbers(start, start + size));
   }
 
   /** Takes in neighbours that were found in another block. */
@@ -128,10 +133,6 @@ function blocksOf({ count }: Rows): Block[] {
     const start = i * BLOCK_ROWS;
     return { start, size: Math.min(BLOCK_ROWS, count - start) };
   });
-}
-
-async function readBlock({ width, read }: Rows, { start, size }: Block): Promise<Tensor> {
-  return float32([size, width], await read(rowNumbers(start, start + size)));
 }
 
 function* neighboursOf(rows: Block, others: Block, cosine: Tensor, index: Tensor): Generator<Neighbour> {

@@ -3,6 +3,7 @@ import { createRandom } from "../../random.js";
 import { Runtime } from "../../runtime/index.js";
 import type { CheckedPhoto } from "./finding.js";
 import { outlierFindings, outlierScores } from "./outliers.js";
+import { rowsInMemory } from "./rows.js";
 
 const runtime = Runtime.start({ threads: 1 });
 afterAll(() => runtime.close());
@@ -17,7 +18,7 @@ function drawn(perClass: number, classes: number) {
   const row = (c: number) => (centres[c] ?? []).map((value) => value + random.between(-0.5, 0.5));
   const labels = Array.from({ length: perClass * classes }, (_, i) => i % classes);
   const values = Float32Array.from([...labels.flatMap(row), ...row(classes)]);
-  return { features: { values, width }, labels: [...labels, 0] };
+  return { features: rowsInMemory(values, width), labels: [...labels, 0] };
 }
 
 const photo = (_: unknown, i: number): CheckedPhoto => ({
@@ -47,7 +48,7 @@ describe("outliers", () => {
 
   test("photos that are all the same are none", async () => {
     const values = new Float32Array(40 * 4).map((_, i) => (i % 4) + 1);
-    const scores = await outlierScores(runtime, { values, width: 4 }, new Array(40).fill(0), 1);
+    const scores = await outlierScores(runtime, rowsInMemory(values, 4), new Array(40).fill(0), 1);
     expect(outlierFindings(Array.from({ length: 40 }, photo), scores)).toEqual([]);
   });
 });

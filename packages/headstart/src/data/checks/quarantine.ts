@@ -15,15 +15,15 @@ import {
   quarantineFolder,
 } from "./quarantine-folder.js";
 
-/** Where {@link quarantine} moves photos to, and how it is stopped. */
+/** Where photos are moved to quarantine, and how it is stopped. */
 export interface QuarantineOptions {
-  /** A folder on the same disk, not inside the photos' folder (default: `quarantineFolder`). */
+  /** A folder on the same disk, not inside the photos' folder. Default: `quarantine`, beside it. */
   readonly folder?: string;
   /** Stops between two photos. */
   readonly signal?: AbortSignal;
 }
 
-/** What {@link quarantine} did. */
+/** What was moved to quarantine. */
 export interface Quarantined {
   /** The folder that the photos are in now, with the journal; undefined where nothing was moved. */
   readonly folder: string | undefined;

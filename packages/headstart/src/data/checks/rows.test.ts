@@ -1,14 +1,23 @@
 import { afterAll, expect, test } from "vitest";
 import { Runtime } from "../../runtime/index.js";
-import { cosines, gatherRows, type Rows } from "./rows.js";
+import { cosines, rowsInMemory, someRows } from "./rows.js";
 
 const runtime = Runtime.start({ threads: 1 });
 afterAll(() => runtime.close());
 
-const rows: Rows = { values: Float32Array.of(1, 0, 3, 4, 0, 0, -2, 0), width: 2 };
+const rows = rowsInMemory(Float32Array.of(1, 0, 3, 4, 0, 0, -2, 0), 2);
 
-test("some rows, in any order", () => {
-  expect([...gatherRows(rows, [2, 1, 1]).values]).toEqual([0, 0, 3, 4, 3, 4]);
+test("some rows, in any order", async () => {
+  expect([...(await rows.read([2, 1, 1]))]).toEqual([0, 0, 3, 4, 3, 4]);
+  const some = someRows(rows, [3, 1]);
+  expect(some.count).toBe(2);
+  expect([...(await some.read([1, 0, 1]))]).toEqual([3, 4, -2, 0, 3, 4]);
+});
+
+test("rows in memory that is given", async () => {
+  const memory = new Float32Array(2);
+  expect(await someRows(rows, [0, 1]).read([1], memory)).toBe(memory);
+  expect([...memory]).toEqual([3, 4]);
 });
 
 test("cosines of pairs", async () => {

@@ -1,4 +1,4 @@
-import { float32, floats, type Graph, GraphBuilder } from "../../onnx/index.js";
+import { float32, floats, type Graph, GraphBuilder, type Tensor } from "../../onnx/index.js";
 import type { Runtime } from "../../runtime/index.js";
 
 /** Rows of numbers that are read when they are needed, so that few of many are in memory at once. */
@@ -6,8 +6,11 @@ export interface Rows {
   readonly count: number;
   /** Numbers in a row. */
   readonly width: number;
-  /** Some of the rows in the order given, `[chosen.length, width]`. */
-  readonly read: (chosen: readonly number[]) => Promise<Float32Array<ArrayBuffer>>;
+  /** Some of the rows in the order given, `[chosen.length, width]`; `memory` of that size may be used for them. */
+  readonly read: (
+    chosen: readonly number[],
+    memory?: Float32Array<ArrayBuffer>,
+  ) => Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** Rows that are in memory, `[N, width]`. */
@@ -15,8 +18,7 @@ export function rowsInMemory(values: Float32Array, width: number): Rows {
   return {
     count: values.length / width,
     width,
-    read: async (chosen) => {
-      const gathered = new Float32Array(chosen.length * width);
+    read: async (chosen, gathered = new Float32Array(chosen.length * width)) => {
       for (const [at, row] of chosen.entries())
         gathered.set(values.subarray(row * width, (row + 1) * width), at * width);
       return gathered;
@@ -26,7 +28,25 @@ export function rowsInMemory(values: Float32Array, width: number): Rows {
 
 /** Some of the rows, in the order given, as rows of their own. */
 export function someRows({ width, read }: Rows, chosen: readonly number[]): Rows {
-  return { count: chosen.length, width, read: (own) => read(own.map((i) => chosen[i] ?? 0)) };
+  return {
+    count: chosen.length,
+    width,
+    read: (own, memory) =>
+      read(
+        own.map((i) => chosen[i] ?? 0),
+        memory,
+      ),
+  };
+}
+
+/** Some of the rows as a tensor `[chosen.length, width]`, in memory that the runtime uses again when it has been an input of a run. */
+export async function readTensor(
+  runtime: Runtime,
+  { width, read }: Pick<Rows, "width" | "read">,
+  chosen: readonly number[],
+): Promise<Tensor> {
+  const memory = runtime.allocate(chosen.length * width * 4);
+  return float32([chosen.length, width], await read(chosen, new Float32Array(memory.buffer)));
 }
 
 /** The numbers of some rows that follow each other. */
@@ -49,8 +69,12 @@ export async function cosines(
   try {
     for (let start = 0; start < pairs.length; start += PAIRS_AT_ONCE) {
       const part = pairs.slice(start, start + PAIRS_AT_ONCE);
-      const side = async (name: "a" | "b") =>
-        float32([part.length, rows.width], await rows.read(part.map((pair) => pair[name])));
+      const side = (name: "a" | "b") =>
+        readTensor(
+          runtime,
+          rows,
+          part.map((pair) => pair[name]),
+        );
       const { cosine } = await session.run<"cosine">({ a: await side("a"), b: await side("b") });
       found.set(floats(cosine), start);
     }

@@ -31,7 +31,7 @@ const UNDONE = "undone.jsonl";
  * it is, and so is its photo in quarantine. Folders that become empty in quarantine are removed; journals stay, under another name.
  *
  * @param photos - the folder
- * @param folder - where its photos were moved to (default: {@link quarantineFolder})
+ * @param folder - where its photos were moved to (default: `quarantine`, beside them)
  * @throws HeadstartError `STORAGE` if the disk refuses, `INVALID_RUN` if a journal is not one
  *
  * @example
