@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -11,6 +12,8 @@ export default defineConfig({
     reporters: ["default", "./scripts/count-reporter.js"],
     // Tests leave the user's own cache alone.
     env: { HEADSTART_CACHE: path("node_modules/.cache/headstart-tests") },
+    // By default one less than the machine has: of two cores, one would have nothing to do while the other starts a process.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
