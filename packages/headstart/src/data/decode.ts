@@ -51,7 +51,7 @@ export async function decodePhoto(
   source: string | Uint8Array | Blob,
   options: DecodeOptions,
 ): Promise<Picture> {
-  const bytes = await contentOf(source);
+  const bytes = await photoContent(source);
   const found = sniff(bytes.subarray(0, SNIFF_BYTES));
   if ("reason" in found) throw refused(`The file cannot be used: ${found.reason}.`);
   try {
@@ -62,7 +62,14 @@ export async function decodePhoto(
   }
 }
 
-async function contentOf(source: string | Uint8Array | Blob): Promise<Uint8Array> {
+/**
+ * The content of a photo's file.
+ *
+ * @param source - a path, or the content itself
+ * @throws HeadstartError `INVALID_PHOTO` if it is no file or has more than 256 MiB; `NOT_FOUND` if there is no such file; `STORAGE` if it
+ *   may not be read
+ */
+export async function photoContent(source: string | Uint8Array | Blob): Promise<Uint8Array> {
   if (typeof source !== "string") {
     const length = source instanceof Uint8Array ? source.byteLength : source.size;
     if (length > MAX_PHOTO_BYTES) throw tooLong(length);

@@ -11,6 +11,7 @@ import {
   OF_PIXELS,
   type PhotoHeader,
   PhotoLoader,
+  photoContent,
   type Rows,
   readAppearances,
   readGrey,
@@ -145,8 +146,9 @@ async function readWhole(
         imageSize: size,
         batchSize: RECIPES.default.batchSize,
         decode: async ({ path, digest }, into) => {
-          const decoded = await loader.load(path, into);
-          headers.set(digest, await readHeader(path));
+          const content = await photoContent(path);
+          const decoded = await loader.load(content, into);
+          headers.set(digest, await readHeader(content));
           return decoded;
         },
         store: {
@@ -205,8 +207,9 @@ async function readSmall(
       if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "The check was interrupted.");
       const part = await mapBounded(photos.slice(start, start + AT_ONCE), AT_ONCE, async (photo) => {
         try {
-          const picture = await decodePhoto(photo.path, { resize: "bicubic", size: SMALL });
-          return [{ ...photo, ...picture, header: await readHeader(photo.path) }];
+          const content = await photoContent(photo.path);
+          const picture = await decodePhoto(content, { resize: "bicubic", size: SMALL });
+          return [{ ...photo, ...picture, header: await readHeader(content) }];
         } catch (error) {
           if (!(error instanceof HeadstartError)) throw error;
           failures.set(photo.digest, error.message);

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
@@ -23,7 +23,7 @@ async function look(path: string, size = SMALL): Promise<{ appearance: Appearanc
   const session = await runtime.load(composeAppearance(size));
   const found = await session.run<"appearance">({ photo: uint8([1, size, size, 3], pixels) });
   await session.close();
-  const features = appearanceRow(await readHeader(path), floats(found.appearance));
+  const features = appearanceRow(await readHeader(readFileSync(path)), floats(found.appearance));
   const block = { features, length: features.length, truncated: [truncated] };
   const [appearance] = readAppearances(block);
   if (appearance === undefined) throw new Error("no appearance");
