@@ -56,7 +56,8 @@ export async function run([photos = DEMO_PHOTOS]: readonly string[]): Promise<Re
       { backbone: backbone.digest, size: SIZE, precision: "float32", preprocessing: "bench" },
       { limit: 2 ** 33 },
     );
-    await extractFeatures(runtime, backbone, dataset.photos, {
+    const front = { graph: composeFront(backbone), features: backbone.features };
+    await extractFeatures(runtime, front, dataset.photos, {
       imageSize: SIZE,
       batchSize: BATCH,
       decode: ({ path }, into) => decodePhoto(path, { resize: "bicubic", size: SIZE, into }),
