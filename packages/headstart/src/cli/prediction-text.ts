@@ -1,5 +1,4 @@
 import type { ListedPhoto } from "../data/index.js";
-import { UNLIKE } from "../evaluation/certainty.js";
 import type { Prediction } from "../model/index.js";
 import type { GridCell } from "../report/index.js";
 import type { Terminal } from "./terminal.js";
@@ -27,12 +26,16 @@ export class LinePrinter implements PredictionPrinter {
   readonly #names: ReadonlyMap<string, string>;
   readonly #photoWidth: number;
   readonly #classWidth: number;
+  readonly #unlikeFrom: number;
 
+  /** @param unlikeFrom - the score from which on a photo counts as unlike the training photos */
   private constructor(
     terminal: Terminal,
     names: ReadonlyMap<string, string>,
     photos: readonly ListedPhoto[],
+    unlikeFrom: number,
   ) {
+    this.#unlikeFrom = unlikeFrom;
     this.#terminal = terminal;
     this.#names = names;
     const widest = (texts: Iterable<string>, most: number) => {
@@ -52,7 +55,8 @@ export class LinePrinter implements PredictionPrinter {
     classes: readonly string[],
     photos: readonly ListedPhoto[],
   ): Promise<LinePrinter> {
-    return new LinePrinter(terminal, await namesOf(classes), photos);
+    const { UNLIKE } = await import("../evaluation/index.js");
+    return new LinePrinter(terminal, await namesOf(classes), photos, UNLIKE);
   }
 
   add({ name }: ListedPhoto, prediction: Prediction): void {
@@ -71,7 +75,7 @@ export class LinePrinter implements PredictionPrinter {
   /** Why the answer is not to be trusted; nothing where it is, or where the model does not know. */
   #doubt({ confident, set = [], unlike = 0 }: Prediction): string {
     if (confident !== false) return "";
-    if (unlike >= UNLIKE) return "unlike the training photos";
+    if (unlike >= this.#unlikeFrom) return "unlike the training photos";
     const named = set
       .slice(0, MOST_NAMED)
       .map((className) => shorten(this.#names.get(className) ?? className, this.#classWidth));

@@ -3,7 +3,7 @@ import type { Interval } from "./bootstrap.js";
 import { type Conformal, fitConformal, predictionSet } from "./conformal.js";
 import { fitThreshold, type Threshold } from "./selective.js";
 import { applyTemperature, fitTemperature, type LabelledLogits } from "./temperature.js";
-import { wilsonInterval } from "./wilson.js";
+import { shareInterval } from "./wilson.js";
 
 /** Accuracies of confident answers that a user may ask for. */
 export const ACCURACIES: readonly number[] = [0.8, 0.9, 0.95, 0.98, 0.99, 0.995];
@@ -134,10 +134,6 @@ export function measureCertainty(
     unlike:
       unlike === undefined ? null : share(Array.from(unlike).filter((one) => one >= UNLIKE).length, photos),
   };
-}
-
-function shareInterval(part: number, whole: number): Interval | null {
-  return whole === 0 ? null : wilsonInterval(part, whole);
 }
 
 function share(part: number, whole: number): number | null {

@@ -13,7 +13,7 @@ import { rank, rankedAreas } from "./ranked.js";
 import { brierScores, logLosses, weightedMean } from "./scoring-rules.js";
 import { areaUnderRiskCoverage, riskCoverage } from "./selective.js";
 import { classShares, countPairs, macroShares } from "./shares.js";
-import { wilsonInterval } from "./wilson.js";
+import { shareInterval } from "./wilson.js";
 
 /** A figure with its interval at 95 %; null where there is nothing to divide by. */
 export interface Figure {
@@ -164,8 +164,4 @@ function measurer(answers: Answers): (weights: Weights | undefined) => (number |
       ...shares.flatMap(({ f1 }, c) => [f1, areas[c]?.rocArea ?? null, areas[c]?.averagePrecision ?? null]),
     ];
   };
-}
-
-function shareInterval(part: number, whole: number): Interval | null {
-  return whole === 0 ? null : wilsonInterval(part, whole);
 }

@@ -1,7 +1,7 @@
 import { decide } from "./answers.js";
 import { logLoss } from "./scoring-rules.js";
 import { accuracy, classShares, countPairs, topKAccuracy } from "./shares.js";
-import { wilsonInterval } from "./wilson.js";
+import { shareInterval } from "./wilson.js";
 
 /** How well one class is recognised. A figure is null where there is nothing to divide by. */
 export interface ClassMetrics {
@@ -64,7 +64,7 @@ export function evaluate(
   return {
     photos,
     accuracy: accuracy(confusion),
-    accuracyInterval: photos === 0 ? null : wilsonInterval(right, photos),
+    accuracyInterval: shareInterval(right, photos),
     top5: topKAccuracy(answers, 5),
     loss: logLoss(answers),
     perClass: classes.map((className, c) => ({

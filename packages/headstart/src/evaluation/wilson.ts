@@ -34,3 +34,15 @@ export function wilsonInterval(correct: number, n: number): [number, number] {
   const half = (Z / scale) * Math.sqrt((p * (1 - p)) / n + z2 / (4 * n * n));
   return [correct === 0 ? 0 : centre - half, correct === n ? 1 : centre + half];
 }
+
+/**
+ * {@link wilsonInterval}, or null for a share of nothing.
+ *
+ * @throws HeadstartError as {@link wilsonInterval}
+ *
+ * @example
+ * shareInterval(0, 0); // null
+ */
+export function shareInterval(part: number, whole: number): [number, number] | null {
+  return whole === 0 ? null : wilsonInterval(part, whole);
+}

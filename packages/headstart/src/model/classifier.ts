@@ -387,12 +387,14 @@ async function pretrained(path: string, options: ClassifierOptions): Promise<Gra
  * Reads the file of a classifier of Headstart's.
  *
  * @param path - an `.onnx` file, or the folder of a run, which holds `model.onnx`
- * @returns undefined for a file that is another network
+ * @returns with the path of the file; undefined for a file that is another network
  * @throws HeadstartError `NOT_FOUND` if there is none, `STORAGE` if it may not be read, `INVALID_MODEL` if it is damaged
  */
 export async function readClassifier(
   path: string,
-): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly graph: Graph } | undefined> {
+): Promise<
+  { readonly file: string; readonly bytes: Uint8Array<ArrayBuffer>; readonly graph: Graph } | undefined
+> {
   const file = (await isFolder(path)) ? join(path, "model.onnx") : path;
   if (file === path && (await isKerasFile(path))) return undefined;
   const bytes = await readFile(file).catch((error: unknown) => {
@@ -406,7 +408,7 @@ export async function readClassifier(
   });
   const beside = externalReader(file);
   const graph = readModel(bytes, { external: beside });
-  return isClassifier(graph) ? { bytes, graph } : undefined;
+  return isClassifier(graph) ? { file, bytes, graph } : undefined;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { type LabelledPhoto, nearName, type Skipped, type Split, scanLabelled } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import type { Classifier } from "../model/index.js";
-import type { OnProgress } from "./progress.js";
+import { type OnProgress, teller } from "./progress.js";
 
 /** What a classifier says about labelled photos. */
 export interface PhotoAnswers {
@@ -37,8 +37,7 @@ export async function answerPhotos(
 ): Promise<PhotoAnswers> {
   const found = await scanLabelled(source, {
     ...(signal && { signal }),
-    onProgress: (done, total) =>
-      onProgress?.({ kind: "progress", phase: "reading photos", done, total, detail: "" }),
+    onProgress: teller(onProgress, "reading photos"),
   });
   const { split, chosen } = measured(found.photos);
   const wanted = labelsOf(chosen, classifier.classes, model);
@@ -48,6 +47,7 @@ export async function answerPhotos(
   const labels: number[] = [];
   const unlike: number[] = [];
   const skipped = [...found.skipped];
+  const tell = teller(onProgress, "measuring");
   let done = 0;
   const paths = chosen.map(({ path }) => path);
   for await (const answer of classifier.classify(paths, { ...(signal && { signal }) })) {
@@ -58,8 +58,7 @@ export async function answerPhotos(
       if (answer.unlike !== undefined) unlike.push(answer.unlike);
       labels.push(wanted[answer.index] ?? -1);
     }
-    done++;
-    onProgress?.({ kind: "progress", phase: "measuring", done, total: chosen.length, detail: "" });
+    tell(++done, chosen.length);
   }
   if (signal?.aborted) throw new HeadstartError("INTERRUPTED", "The measurement was interrupted.");
   if (labels.length === 0)

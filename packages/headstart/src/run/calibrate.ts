@@ -1,5 +1,4 @@
-import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Skipped } from "../data/index.js";
 import { HeadstartError } from "../errors.js";
 import { fitCalibration } from "../evaluation/index.js";
@@ -8,7 +7,6 @@ import { Classifier, type Provenance, readClassifier, recalibrated } from "../mo
 import { writeModel } from "../onnx/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { answerPhotos } from "./answer-photos.js";
-import { RUN_FILES } from "./folder.js";
 import type { OnProgress } from "./progress.js";
 
 /** How {@link calibrate} works. */
@@ -67,8 +65,7 @@ export async function calibrate(
     });
     const found = fitCalibration({ logits, labels, classes: classifier.classes.length });
     const calibration = { fittedOn: "other", ...found } as const;
-    const isFolder = (await stat(model)).isDirectory();
-    const target = resolve(out ?? (isFolder ? join(model, RUN_FILES.model) : model));
+    const target = resolve(out ?? read.file);
     await writeAtomically(target, writeModel(recalibrated(read.graph, calibration)));
     return { model: target, calibration, skipped };
   } finally {

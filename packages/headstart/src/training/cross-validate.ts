@@ -3,7 +3,6 @@ import { float32, floats, type Graph, GraphBuilder } from "../onnx/index.js";
 import type { Random } from "../random.js";
 import type { Runtime } from "../runtime/index.js";
 import { assignFolds } from "./folds.js";
-import { addHead } from "./head.js";
 import { type Block, type LabelledFeatures, LinearFit, rowsOf } from "./linear-fit.js";
 
 /** How {@link crossValidate} fits. */
@@ -47,7 +46,7 @@ export async function crossValidate(
   const { features, classes, leftOut = new Set<number>() } = options;
   const folds = assignFolds(photos, options.random);
   const fit = await LinearFit.load(runtime, features, classes);
-  const answer = await runtime.load(composeAnswer(features, classes));
+  const softmax = await runtime.load(composeSoftmax(classes));
   try {
     const divided = folds.map((rows) => ({
       kept: rows.filter((row) => !leftOut.has(row)),
@@ -65,35 +64,21 @@ export async function crossValidate(
         others: await fit.hold(photos, others, statistics),
       });
     const kept = photos.count - leftOut.size;
-    // The head is to be used on what is held, which is standardised already.
-    const none = { mean: float32([1, features], new Float32Array(features)), scale: float32([], [1]) };
-    const probabilities = new Float32Array(photos.count * classes);
+    const logits = new Float32Array(photos.count * classes);
     let loss = 0;
     for (const [k, part] of parts.entries()) {
       const rest = parts.filter((other) => other !== part).flatMap((other) => other.kept);
       const point = await fit.zeros();
-      await fit.minimise(rest, options.l2, point, {
-        iterations: 50,
-        tolerance: 1e-6,
-        gain: 1e-3,
-        patience: 1,
-        onIteration: () => stopIfAsked(options.signal),
-      });
+      await fit.minimiseRoughly(rest, options.l2, point, () => stopIfAsked(options.signal));
       if (part.kept.length > 0)
         loss += ((await fit.measure(part.kept, point)).loss * rowsOf(part.kept)) / kept;
-      const head = await fit.result(point, none);
-      let at = 0;
-      for (const { features: held, rows } of [...part.kept, ...part.others]) {
-        const found = await answer.run<"probabilities">({ features: held, ...head });
-        const values = floats(found.probabilities);
-        for (let i = 0; i < rows; i++, at++)
-          probabilities.set(values.subarray(i * classes, (i + 1) * classes), (part.rows[at] ?? 0) * classes);
-      }
+      await fit.writeLogits([...part.kept, ...part.others], part.rows, point, logits);
       options.onProgress?.(k + 1, parts.length);
     }
-    return { probabilities, loss };
+    const found = await softmax.run<"probabilities">({ logits: float32([photos.count, classes], logits) });
+    return { probabilities: Float32Array.from(floats(found.probabilities)), loss };
   } finally {
-    await answer.close();
+    await softmax.close();
     await fit.close();
   }
 }
@@ -105,13 +90,9 @@ interface Part {
   readonly others: readonly Block[];
 }
 
-/** Features and a head to probabilities. */
-function composeAnswer(features: number, classes: number): Graph {
-  const b = new GraphBuilder("probabilities of a head");
-  const x = b.input("features", "float32", ["N", features]);
-  const weight = b.input("weight", "float32", [features, classes]);
-  const bias = b.input("bias", "float32", [classes]);
-  const { logits } = addHead(b, { features: x, weight, bias });
+function composeSoftmax(classes: number): Graph {
+  const b = new GraphBuilder("softmax");
+  const logits = b.input("logits", "float32", ["N", classes]);
   b.output("probabilities", "float32", ["N", classes], b.node("Softmax", [logits], { axis: -1 }));
   return b.build();
 }

@@ -174,10 +174,45 @@ export class LinearFit {
     return summed(await Promise.all(parts), blocks);
   }
 
-  /** Logits of the photos of some blocks, one block after another, each [rows, C]. */
-  async logits(blocks: readonly Block[], point: Held): Promise<Float32Array[]> {
+  /**
+   * Fits the photos that are not left out, as far as it takes to judge those that are.
+   *
+   * @param point - where to start, and where it ends
+   */
+  async minimiseRoughly(
+    blocks: readonly Block[],
+    l2: number,
+    point: Held,
+    onIteration: () => void,
+  ): Promise<void> {
+    await this.minimise(blocks, l2, point, {
+      iterations: 50,
+      tolerance: 1e-6,
+      gain: 1e-3,
+      patience: 1,
+      onIteration,
+    });
+  }
+
+  /**
+   * Writes the logits of the photos of some blocks.
+   *
+   * @param rows - for each photo of the blocks, in their order, the row that it has in `into`
+   * @param into - [any number, C]
+   */
+  async writeLogits(
+    blocks: readonly Block[],
+    rows: readonly number[],
+    point: Held,
+    into: Float32Array,
+  ): Promise<void> {
     const parts = blocks.map(({ features }) => this.#graphs.logits.run<"logits">({ features, point }));
-    return (await Promise.all(parts)).map(({ logits }) => floats(logits));
+    let at = 0;
+    for (const { logits } of await Promise.all(parts)) {
+      const [photos = 0, classes = 0] = logits.dims;
+      for (let i = 0; i < photos; i++, at++)
+        into.set(floats(logits).subarray(i * classes, (i + 1) * classes), (rows[at] ?? 0) * classes);
+    }
   }
 
   result(point: Held, { mean, scale }: Statistics): Promise<Record<"weight" | "bias", Tensor>> {

@@ -150,13 +150,7 @@ async function chooseStrength(
   for (const l2 of STRENGTHS) {
     let [loss, accuracy] = [0, 0];
     for (const { left, rest, point } of parts) {
-      await fit.minimise(rest, l2, point, {
-        iterations: 50,
-        tolerance: 1e-6,
-        gain: 1e-3,
-        patience: 1,
-        onIteration: () => stopIfAsked(signal),
-      });
+      await fit.minimiseRoughly(rest, l2, point, () => stopIfAsked(signal));
       const measured = await fit.measure(left, point);
       const share = rowsOf(left) / photos;
       loss += measured.loss * share;
@@ -166,12 +160,7 @@ async function chooseStrength(
     const { length: done } = crossValidation;
     onProgress?.({ kind: "strength", done, total: STRENGTHS.length, l2, loss });
     if (bestStrength(crossValidation).l2 === l2)
-      for (const { left, rows, point } of parts) {
-        let at = 0;
-        for (const logits of await fit.logits(left, point))
-          for (let start = 0; start < logits.length; start += classes, at++)
-            heldOut.set(logits.subarray(start, start + classes), (rows[at] ?? 0) * classes);
-      }
+      for (const { left, rows, point } of parts) await fit.writeLogits(left, rows, point, heldOut);
     if (noBetterTwice(crossValidation)) break;
   }
   return { l2: bestStrength(crossValidation).l2, crossValidation, heldOut };
